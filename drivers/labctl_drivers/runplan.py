@@ -1,0 +1,144 @@
+"""The plan of one attempt: one Bluesky run around what the instrument does, closed with a plain reason."""
+
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bluesky import plan_stubs as bps
+from bluesky.utils import Msg, RunEngineControlException
+
+from labctl_drivers.documents import plain
+from labctl_drivers.notes import Notes
+from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument, Reading
+from labctl_drivers.verdict import failure_of, judged
+
+
+@dataclass(slots=True)
+class Progress:
+    """How one attempt stands; written by the plan, and by whoever interrupts it.
+
+    Attributes:
+        interruption: why the lane broke the attempt off, once it did.
+        outcome: what came of it, once that is known.
+        error: the exception behind an instrument fault, for the log.
+    """
+
+    interruption: ExperimentFailed | None = None
+    run_uid: str | None = None
+    outcome: Reading | ExperimentFailed | None = None
+    error: BaseException | None = None
+    notes: Notes = field(default_factory=Notes)
+
+
+def metadata(lane: str, instrument: Instrument, attempt: Attempt) -> dict[str, Any]:
+    """Write the start document's own part.
+
+    ``blop_suggestions`` and ``blop_correlation_uid`` are the keys under which evaluation functions of
+    bluesky-adaptive look for the points of a run.
+    """
+    recipe = plain(dict(attempt.recipe))
+    return {
+        "plan_name": "labctl_attempt",
+        "lane": lane,
+        "instrument": instrument.name,
+        "campaign": attempt.campaign,
+        "experiment": attempt.experiment,
+        "attempt": attempt.number,
+        "key": attempt.key,
+        "recipe": recipe,
+        "units": dict(attempt.units),
+        "suggestion_id": attempt.experiment,
+        "blop_suggestions": [{"_id": attempt.experiment, **recipe}],
+        "blop_correlation_uid": attempt.key,
+    }
+
+
+def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress) -> Generator[Msg, Any, None]:
+    """Carry out one attempt as exactly one run, and leave its outcome in ``progress``.
+
+    The run is opened before anything else, so that every failure has a document. What was measured stands
+    in the stream ``primary``: in the events of the instrument's own plan, or else in one event that is
+    made here from the reading, also when the attempt failed and measured something all the same. The run
+    is closed as ``success``, ``fail`` with "kind: message" as its reason, or ``abort``.
+    """
+    progress.run_uid = yield from bps.open_run(metadata(lane, instrument, attempt))
+    try:
+        if progress.interruption is not None:
+            raise progress.interruption
+        reading = yield from progress.notes.taking(instrument.start(attempt))
+        progress.outcome = judged(reading)
+        if progress.interruption is not None:
+            progress.outcome = _with_reading(progress.interruption, reading)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the run is closed and the reason kept
+        progress.error = error
+        progress.outcome = progress.interruption or failure_of(error, progress.notes)
+        if progress.outcome is progress.interruption:
+            progress.interruption.stage = progress.notes.stage
+    # From here on the outcome stands; an interruption that comes now is too late to change it.
+    yield from _whatever_comes(_event(instrument, progress))
+    yield from _whatever_comes(_close(progress))
+
+
+def _close(progress: Progress) -> Generator[Msg, Any, None]:
+    outcome = progress.outcome
+    if not isinstance(outcome, ExperimentFailed):
+        yield from bps.close_run(exit_status="success")
+        return
+    status = "abort" if outcome.kind is FailureKind.ABORTED else "fail"
+    yield from bps.close_run(exit_status=status, reason=f"{outcome.kind.value}: {outcome.message}")
+
+
+def _event(instrument: Instrument, progress: Progress) -> Generator[Msg, Any, None]:
+    reading = progress.outcome
+    if isinstance(reading, ExperimentFailed):
+        reading = reading.reading
+    if progress.notes.primary_events or reading is None or not reading.values:
+        return
+    yield from bps.create("primary")
+    yield from bps.read(_Measured(instrument.name, reading))
+    yield from bps.save()
+
+
+def _whatever_comes(plan: Generator[Msg, Any, None]) -> Generator[Msg, Any, None]:
+    try:
+        yield from plan
+    except RunEngineControlException:
+        return
+
+
+def _with_reading(failure: ExperimentFailed, reading: Reading) -> ExperimentFailed:
+    failure.reading = reading
+    return failure
+
+
+class _Measured:
+    """A reading in the shape of a Bluesky device, for instruments whose plan emits no event itself."""
+
+    parent = None
+
+    def __init__(self, name: str, reading: Reading) -> None:
+        self.name = name
+        self._reading = reading
+        self._time = time.time()
+
+    @property
+    def hints(self) -> Mapping[str, Any]:
+        return {"fields": list(self._reading.values)}
+
+    def read(self) -> dict[str, Any]:
+        values = self._reading.values.items()
+        return {name: {"value": plain(value), "timestamp": self._time} for name, value in values}
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            name: {
+                "source": f"labctl:{self.name}",
+                "dtype": "number",
+                "shape": [],
+                "units": self._reading.units.get(name, ""),
+            }
+            for name in self._reading.values
+        }

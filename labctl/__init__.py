@@ -1,0 +1,1 @@
+"""The controller of a self-driving materials lab."""

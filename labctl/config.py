@@ -1,0 +1,379 @@
+"""YAML to a frozen CampaignConfig; the only reader of what a user typed about a campaign."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from labctl import units
+from labctl.errors import RequestError
+from labctl.space import Linear, Mixture, Parameter, Space
+from labctl.space.parameters import NUMERIC, Continuous, Formula, Ordinal, Strict, check_unit
+from labctl.yamlfile import YamlFile, read_yaml
+
+Name = str
+ARMS = ("improve", "novelty", "random")
+
+
+class Objective(Strict):
+    """A quantity that is measured, and what is wanted of it."""
+
+    goal: Literal["maximize", "minimize", "observe"] = Field(
+        description="observe: measured and predicted, but not optimised"
+    )
+    unit: str
+    about: str = Field(default="", description="What it is, for people.")
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_known(cls, value: str) -> str:
+        return check_unit(value)
+
+
+class InstrumentConfig(Strict):
+    """What carries the experiments out.
+
+    ``replay`` answers from a historical table, ``furnace`` is a simulated furnace with a hardness tester,
+    ``hand`` is a person who uses ``labctl propose`` and ``labctl record``.
+    """
+
+    kind: Literal["replay", "furnace", "hand"]
+    dataset: str | None = Field(
+        default=None, description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file"
+    )
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    time_limit: str = Field(default="1 hour", description="longest that one experiment may take, with its unit")
+
+    @field_validator("time_limit")
+    @classmethod
+    def _time_limit_is_a_time(cls, value: str) -> str:
+        seconds_in(value)
+        return value
+
+    @model_validator(mode="after")
+    def _dataset_where_needed(self) -> "InstrumentConfig":
+        if self.kind == "replay" and not self.dataset:
+            raise ValueError("a replay needs dataset: a name from `labctl datasets list` or a card file")
+        if self.kind != "replay" and self.dataset:
+            raise ValueError(f"dataset is for kind: replay, and this is kind: {self.kind}; remove it")
+        return self
+
+
+class CandidatesConfig(Strict):
+    """A finite table of recipes to choose from; its columns are named as the parameters are."""
+
+    table: str = Field(description="a CSV file beside this one")
+
+
+class StrategyConfig(Strict):
+    """How the next experiments are chosen.
+
+    Attributes:
+        initial: experiments of the space-filling start.
+        arms: how the budget after the start is shared; the numbers are weights.
+        neighbours: how many known recipes novelty is measured against.
+    """
+
+    initial: int = Field(default=8, ge=1, le=10_000)
+    arms: dict[Literal["improve", "novelty", "random"], float] = Field(
+        default_factory=lambda: {"improve": 9.0, "random": 1.0}
+    )
+    neighbours: int = Field(default=15, ge=1)
+
+    @field_validator("arms")
+    @classmethod
+    def _shares_make_sense(cls, value: dict[str, float]) -> dict[str, float]:
+        if any(v < 0 for v in value.values()) or sum(value.values()) <= 0:
+            raise ValueError("shares must be zero or more, and one of them above zero")
+        return value
+
+
+class Target(Strict):
+    """Stop as soon as an experiment is this good."""
+
+    value: float
+    unit: str
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_known(cls, value: str) -> str:
+        return check_unit(value)
+
+
+class BudgetConfig(Strict):
+    """When the campaign ends."""
+
+    experiments: int = Field(default=50, ge=1, le=10_000_000)
+    failures_in_a_row: int | None = Field(
+        default=20, ge=1, description="stop for a person after so many failures without one success"
+    )
+    target: Target | None = None
+
+
+class RetryConfig(Strict):
+    """How often the same recipe is tried again after a failure that says nothing about the recipe."""
+
+    instrument_fault: int = Field(default=2, ge=0, le=20)
+    bad_reading: int = Field(default=1, ge=0, le=20)
+
+
+class CampaignModel(Strict):
+    """A campaign: what may be varied, what is wanted, and what carries it out."""
+
+    campaign: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="short name")
+    purpose: str = Field(default="", description="what the campaign is to find out, for people")
+    parameters: dict[Name, Parameter] = Field(min_length=1)
+    mixtures: dict[Name, Mixture] = Field(default_factory=dict)
+    constraints: tuple[Linear, ...] = ()
+    candidates: CandidatesConfig | None = None
+    objectives: dict[Name, Objective] = Field(min_length=1)
+    instrument: InstrumentConfig
+    limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
+    strategy: StrategyConfig = StrategyConfig()
+    budget: BudgetConfig = BudgetConfig()
+    retries: RetryConfig = RetryConfig()
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("parameters", "objectives")
+    @classmethod
+    def _names_are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not name.strip() or len(name) > 100 or not name.isprintable():  # noqa: PLR2004 - fits a column head
+                raise ValueError(f"{name!r} is no name; use 1 to 100 printable characters")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "CampaignModel":
+        both = set(self.parameters) & set(self.objectives)
+        if both:
+            raise ValueError(f"{min(both)} is both a parameter and an objective; rename one")
+        wanted = [name for name, o in self.objectives.items() if o.goal != "observe"]
+        if len(wanted) != 1:
+            raise ValueError(
+                f"objectives has {len(wanted)} with goal maximize or minimize; give exactly one such goal, "
+                "and goal: observe to the others"
+            )
+        for name, mixture in self.mixtures.items():
+            self._check_mixture(name, mixture)
+        for i, constraint in enumerate(self.constraints):
+            self._check_constraint(f"constraints.{i}", constraint)
+        self._check_instrument()
+        if self.budget.target is not None:
+            self._check_target(self.budget.target, wanted[0])
+        return self
+
+    def _check_mixture(self, name: str, mixture: Mixture) -> None:
+        least, most = 0.0, 0.0
+        for part in mixture.parts:
+            p = self.parameters.get(part)
+            if not isinstance(p, Continuous) or p.scale != "linear":
+                raise ValueError(f"mixtures.{name}: {part} is no continuous parameter with a linear scale")
+            if p.unit != mixture.unit:
+                raise ValueError(
+                    f"mixtures.{name}: {part} is in {p.unit}, the total in {mixture.unit}; use one unit"
+                )
+            least, most = least + p.low, most + p.high
+        if not least <= mixture.total <= most:
+            raise ValueError(
+                f"mixtures.{name}: parts between {least:g} and {most:g} cannot add up to {mixture.total:g}"
+            )
+        above_zero = sum(self.parameters[part].low > 0 for part in mixture.parts)  # type: ignore[union-attr]
+        if mixture.max_parts is not None and above_zero > mixture.max_parts:
+            raise ValueError(
+                f"mixtures.{name}: {above_zero} parts have a low above zero, but max_parts is {mixture.max_parts}"
+            )
+
+    def _check_constraint(self, place: str, constraint: Linear) -> None:
+        for name in constraint.terms:
+            parameter = self.parameters.get(name)
+            if not isinstance(parameter, NUMERIC):
+                raise ValueError(f"{place}.terms: {name} is no numeric parameter")
+            if units.factor(parameter.unit, constraint.unit) is None:
+                raise ValueError(
+                    f"{place}: {name} in {parameter.unit} cannot be added up in {constraint.unit}; "
+                    "use units that convert by a factor"
+                )
+            if constraint.equals is not None and not isinstance(parameter, Continuous):
+                raise ValueError(f"{place}: equals needs continuous parameters, and {name} is none")
+
+    def _check_instrument(self) -> None:
+        kind = self.instrument.kind
+        for name, parameter in self.parameters.items():
+            if isinstance(parameter, Formula) and not parameter.choices:
+                if kind != "replay" and self.candidates is None:
+                    raise ValueError(f"parameters.{name}: a formula needs choices, or a candidates table")
+        if kind == "replay" and self.candidates is not None:
+            raise ValueError("candidates: a replay can only choose from its own table; remove candidates")
+        if kind == "furnace":
+            if self.limits is None:
+                raise ValueError("limits: an instrument that moves needs the file of the lab's hard limits")
+            everything = {**self.parameters, **self.objectives}
+            for name, item in everything.items():
+                if getattr(item, "unit", None) == units.UNKNOWN:
+                    raise ValueError(f"{name} has unit: unknown, which serves a replay, never an instrument")
+
+    def _check_target(self, target: Target, wanted: str) -> None:
+        if units.factor(target.unit, self.objectives[wanted].unit) is None:
+            raise ValueError(
+                f"budget.target: {target.unit} is no unit for {wanted} in {self.objectives[wanted].unit}"
+            )
+
+
+def seconds_in(text: str) -> float:
+    """A time such as ``10 min`` in seconds.
+
+    Raises:
+        ValueError: it is no positive time with a unit.
+    """
+    number, _, unit = text.strip().partition(" ")
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    conversion = units.factor(unit.strip(), "second") if units.canonical(unit) else None
+    if conversion is None or not 0 < value * conversion < float("inf"):
+        raise ValueError(f"{text!r} is no time; write a number and a unit, such as '10 min'")
+    return value * conversion
+
+
+@dataclass(frozen=True)
+class CampaignConfig:
+    """A checked campaign file.
+
+    Attributes:
+        path: the file it came from.
+        model: its content.
+    """
+
+    path: Path
+    model: CampaignModel
+
+    @property
+    def name(self) -> str:
+        """The campaign's short name."""
+        return self.model.campaign
+
+    @property
+    def goal(self) -> tuple[str, Objective]:
+        """Name and objective of the one quantity that is optimised."""
+        return next((n, o) for n, o in self.model.objectives.items() if o.goal != "observe")
+
+    @property
+    def sign(self) -> float:
+        """+1 where the goal is to be maximised, -1 where minimised."""
+        return 1.0 if self.goal[1].goal == "maximize" else -1.0
+
+    @property
+    def folder(self) -> Path:
+        """Where a campaign keeps its ledger and everything else it makes, unless told otherwise."""
+        return self.path.parent / f"{self.path.stem}.lab"
+
+    @cached_property
+    def space(self) -> Space:
+        """The space as the file gives it, still without the rows of a table."""
+        return Space(self.model.parameters, self.model.mixtures, self.model.constraints)
+
+    def beside(self, name: str) -> Path:
+        """A file that the campaign file names, relative to it."""
+        return self.path.parent / name
+
+    def as_json(self) -> dict[str, Any]:
+        """The content as the ledger keeps it."""
+        return self.model.model_dump(mode="json", exclude_none=True)
+
+
+def load_config(path: Path | str) -> CampaignConfig:
+    """Read and check a campaign file.
+
+    Raises:
+        RequestError: in one sentence with file, line, key and remedy.
+    """
+    file = read_yaml(path)
+    try:
+        model = CampaignModel.model_validate(file.data)
+    except ValidationError as error:
+        raise first_problem(file, error) from None
+    return CampaignConfig(Path(path), model)
+
+
+def first_problem(file: YamlFile, error: ValidationError) -> RequestError:
+    """The first thing that is wrong with a file, in one sentence."""
+    detail = error.errors(include_url=False)[0]
+    # pydantic puts the name of a union's branch into the place; a person does not know it.
+    place = tuple(p for p in detail["loc"] if p not in _BRANCHES)
+    what = _remedy(detail, place, file)
+    return RequestError(what, file=file.path, line=file.line_of(place), key=".".join(map(str, place)) or None)
+
+
+_BRANCHES = frozenset({"continuous", "integer", "ordinal", "categorical", "formula", "[key]"})
+
+
+def _remedy(detail: Any, place: Sequence[str | int], file: YamlFile) -> str:
+    kind, given = detail["type"], detail.get("input")
+    last = str(place[-1]) if place else ""
+    if kind == "missing":
+        return _missing(last, place)
+    if kind == "extra_forbidden":
+        return f"no such key; {_nearest(last, place)}"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        return "needs kind: continuous, integer, ordinal, categorical or formula"
+    if kind == "literal_error":
+        return f"is {given!r}, but must be {detail['ctx']['expected']}"
+    shown = repr(given) if isinstance(given, str | int | float | bool) or given is None else type(given).__name__
+    if len(shown) > 60:  # noqa: PLR2004 - a sentence stays readable
+        shown = shown[:57] + "..."
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    del file
+    return f"is {shown}, but {message}"
+
+
+def _missing(last: str, place: Sequence[str | int]) -> str:
+    if last == "unit":
+        return "missing; every number needs its unit, such as mm, degC, minute or percent (unknown, if nobody knows)"
+    del place
+    return "missing; add it"
+
+
+def _nearest(key: str, place: Sequence[str | int]) -> str:
+    import difflib  # noqa: PLC0415
+
+    known = _keys_at(place)
+    close = difflib.get_close_matches(key, known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"remove it (known here: {', '.join(known)})" if known else "remove it"
+
+
+def _keys_at(place: Sequence[str | int]) -> list[str]:
+    tops: dict[str, type[Strict]] = {
+        "objectives": Objective,
+        "instrument": InstrumentConfig,
+        "candidates": CandidatesConfig,
+        "strategy": StrategyConfig,
+        "budget": BudgetConfig,
+        "retries": RetryConfig,
+        "mixtures": Mixture,
+        "constraints": Linear,
+    }
+    if len(place) <= 1:
+        return list(CampaignModel.model_fields)
+    if place[0] == "parameters":
+        return ["kind", "unit", "low", "high", "scale", "levels", "choices", "about"]
+    return list(tops[str(place[0])].model_fields) if str(place[0]) in tops else []
+
+
+def json_schema() -> str:
+    """The JSON schema of a campaign file, from which editors complete keys."""
+    schema = CampaignModel.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "labctl campaign"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+__all__ = ["CampaignConfig", "CampaignModel", "Ordinal", "json_schema", "load_config"]

@@ -1,0 +1,258 @@
+"""The kinds of parameter a recipe is made of, each with its unit and its way into the unit cube."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from labctl import units
+from labctl_drivers.protocol import Setting
+
+Floats = NDArray[np.float64]
+
+
+class Strict(BaseModel):
+    """A frozen value that refuses keys it does not know, infinities and NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def check_unit(text: str) -> str:
+    """Accept a unit that pint knows, or ``unknown``."""
+    known = units.canonical(text)
+    if known is None:
+        raise ValueError(
+            f"{text!r} is no unit that is known; use one such as mm, degC, minute or percent, "
+            "'dimensionless' for a pure number, or 'unknown' for a table whose unit nobody wrote down"
+        )
+    return known
+
+
+class _Numeric(Strict):
+    unit: str = Field(description="Unit of the number, as pint spells it (mm, degC, minute, percent).")
+    about: str = Field(default="", description="What it is, for people.")
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_known(cls, value: str) -> str:
+        return check_unit(value)
+
+    @property
+    def width(self) -> int:
+        """Number of columns in the unit cube."""
+        return 1
+
+
+class Continuous(_Numeric):
+    """Any number between two bounds.
+
+    ``scale: log`` spreads equal ratios equally, which suits times, concentrations and rates.
+    """
+
+    kind: Literal["continuous"] = "continuous"
+    low: float
+    high: float
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _bounds_make_sense(self) -> "Continuous":
+        _refuse_reversed(self.low, self.high)
+        if self.scale == "log" and self.low <= 0:
+            raise ValueError(f"scale: log needs low above 0, and low is {self.low:g}")
+        return self
+
+    def encode(self, values: Sequence[Setting] | Floats) -> Floats:
+        """Numbers in the parameter's unit to the unit interval, n to n x 1."""
+        x = np.asarray(values, dtype=np.float64)
+        low, high = self.low, self.high
+        if self.scale == "log":
+            x, low, high = np.log(np.maximum(x, 1e-300)), math.log(low), math.log(high)
+        return ((x - low) / (high - low))[:, None]
+
+    def decode(self, columns: Floats) -> list[Setting]:
+        """The unit interval to numbers in the parameter's unit, n x 1 to n, clipped to the bounds."""
+        u = np.clip(columns[:, 0], 0.0, 1.0)
+        if self.scale == "log":
+            span = math.log(self.high) - math.log(self.low)
+            x = np.exp(math.log(self.low) + u * span)
+        else:
+            x = self.low + u * (self.high - self.low)
+        return [float(v) for v in np.clip(x, self.low, self.high)]
+
+    def problem(self, value: Setting) -> str | None:
+        """Why this value is none of this parameter's, or None."""
+        if isinstance(value, str) or isinstance(value, bool) or not math.isfinite(value):
+            return f"{value!r} is not a finite number"
+        slack = 1e-9 * max(abs(self.low), abs(self.high), self.high - self.low)
+        if not self.low - slack <= value <= self.high + slack:
+            return f"{value:g} lies outside {self.low:g} to {self.high:g} {self.unit}"
+        return None
+
+    def canonical(self, value: Setting) -> Setting:
+        """The value in the one form it is kept in."""
+        return float(value)
+
+
+class Integer(_Numeric):
+    """A whole number between two bounds, both included."""
+
+    kind: Literal["integer"] = "integer"
+    low: int
+    high: int
+
+    @model_validator(mode="after")
+    def _bounds_make_sense(self) -> "Integer":
+        _refuse_reversed(self.low, self.high)
+        return self
+
+    def encode(self, values: Sequence[Setting] | Floats) -> Floats:
+        """Whole numbers to the unit interval, n to n x 1."""
+        return ((np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low))[:, None]
+
+    def decode(self, columns: Floats) -> list[Setting]:
+        """The unit interval to the nearest whole numbers, n x 1 to n."""
+        x = self.low + np.clip(columns[:, 0], 0.0, 1.0) * (self.high - self.low)
+        return [int(v) for v in np.rint(x)]
+
+    def problem(self, value: Setting) -> str | None:
+        """Why this value is none of this parameter's, or None."""
+        if isinstance(value, str) or isinstance(value, bool) or not math.isfinite(value):
+            return f"{value!r} is not a whole number"
+        if float(value) != round(float(value)):
+            return f"{value:g} is not a whole number"
+        if not self.low <= value <= self.high:
+            return f"{value:g} lies outside {self.low} to {self.high} {self.unit}"
+        return None
+
+    def canonical(self, value: Setting) -> Setting:
+        """The value in the one form it is kept in."""
+        return round(float(value))
+
+
+class Ordinal(_Numeric):
+    """One of a few numbers that have an order, such as the sieve sizes a lab owns."""
+
+    kind: Literal["ordinal"] = "ordinal"
+    levels: tuple[float, ...] = Field(min_length=2)
+
+    @field_validator("levels")
+    @classmethod
+    def _levels_rise(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError("must rise from the lowest to the highest without repeats")
+        return value
+
+    def encode(self, values: Sequence[Setting] | Floats) -> Floats:
+        """Levels to the unit interval by their value, so that unequal steps stay unequal; n to n x 1."""
+        low, high = self.levels[0], self.levels[-1]
+        return ((np.asarray(values, dtype=np.float64) - low) / (high - low))[:, None]
+
+    def decode(self, columns: Floats) -> list[Setting]:
+        """The unit interval to the nearest levels, n x 1 to n."""
+        levels = np.asarray(self.levels)
+        x = levels[0] + np.clip(columns[:, 0], 0.0, 1.0) * (levels[-1] - levels[0])
+        return [float(levels[i]) for i in np.abs(x[:, None] - levels[None, :]).argmin(axis=1)]
+
+    def problem(self, value: Setting) -> str | None:
+        """Why this value is none of this parameter's, or None."""
+        if isinstance(value, str) or not any(math.isclose(value, level) for level in self.levels):
+            return f"{value!r} is none of the levels {_listed(self.levels)} {self.unit}"
+        return None
+
+    def canonical(self, value: Setting) -> Setting:
+        """The level this value stands for."""
+        return min(self.levels, key=lambda level: abs(level - float(value)))
+
+
+class _Chosen(Strict):
+    choices: tuple[str, ...] = ()
+    about: str = Field(default="", description="What it is, for people.")
+
+    def problem(self, value: Setting) -> str | None:
+        """Why this value is none of this parameter's, or None."""
+        if value not in self.choices:
+            return f"{value!r} is none of {_listed(self.choices)}"
+        return None
+
+    def canonical(self, value: Setting) -> Setting:
+        """The value in the one form it is kept in."""
+        return str(value)
+
+    def _positions(self, values: Sequence[Setting] | Floats) -> NDArray[np.intp]:
+        position = {choice: i for i, choice in enumerate(self.choices)}
+        return np.fromiter((position[str(v)] for v in values), dtype=np.intp, count=len(values))
+
+
+class Categorical(_Chosen):
+    """One of a few names without an order, encoded one column a name."""
+
+    kind: Literal["categorical"] = "categorical"
+    choices: tuple[str, ...] = Field(min_length=2)
+
+    @field_validator("choices")
+    @classmethod
+    def _choices_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("repeats a choice; name each once")
+        return value
+
+    @property
+    def width(self) -> int:
+        """Number of columns in the unit cube."""
+        return len(self.choices)
+
+    def encode(self, values: Sequence[Setting] | Floats) -> Floats:
+        """Names to one-hot columns, n to n x c."""
+        return np.eye(len(self.choices))[self._positions(values)]
+
+    def decode(self, columns: Floats) -> list[Setting]:
+        """Columns to the name with the largest, n x c to n."""
+        return [self.choices[i] for i in columns.argmax(axis=1)]
+
+
+class Formula(_Chosen):
+    """A chemical formula out of a list, or out of the candidate table; seen by models as Magpie features.
+
+    Each formula is described by the 132 statistics over elemental properties of Ward et al., npj
+    Comput. Mater. 2, 16028 (2016), scaled to the unit interval over the choices.
+    """
+
+    kind: Literal["formula"] = "formula"
+
+    @property
+    def width(self) -> int:
+        """Number of columns in the unit cube."""
+        from labctl_models.features import N_FEATURES  # noqa: PLC0415
+
+        return N_FEATURES
+
+    def encode(self, values: Sequence[Setting] | Floats) -> Floats:
+        """Formulas to scaled Magpie features, n to n x 132."""
+        from labctl.space.chemistry import scaled_features  # noqa: PLC0415
+
+        return scaled_features(self.choices)[self._positions(values)]
+
+    def decode(self, columns: Floats) -> list[Setting]:
+        """Columns to the nearest formula of the choices, n x 132 to n."""
+        from labctl.space.chemistry import scaled_features  # noqa: PLC0415
+
+        known = scaled_features(self.choices)
+        squared = ((columns[:, None, :] - known[None, :, :]) ** 2).sum(axis=2)
+        return [self.choices[i] for i in squared.argmin(axis=1)]
+
+
+Parameter = Annotated[Continuous | Integer | Ordinal | Categorical | Formula, Field(discriminator="kind")]
+NUMERIC = (Continuous, Integer, Ordinal)
+
+
+def _refuse_reversed(low: float, high: float) -> None:
+    if low >= high:
+        raise ValueError(f"low ({low:g}) must lie below high ({high:g}); swap or widen them")
+
+
+def _listed(values: Sequence[Any], most: int = 8) -> str:
+    shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values[:most])
+    return shown + (f", ... ({len(values)} in all)" if len(values) > most else "")

@@ -1,0 +1,122 @@
+"""Reads YAML that a stranger wrote: small, shallow, without aliases, and with the line of every key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import RequestError
+
+LARGEST_BYTES = 1_000_000
+DEEPEST_LEVEL = 20
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """The content of one YAML file and where in it each key stands.
+
+    Attributes:
+        path: the file.
+        data: its content, of plain dicts, lists, strings, numbers, booleans and None.
+        lines: the line (from 1) of every key path.
+    """
+
+    path: Path
+    data: dict[str, Any]
+    lines: Mapping[KeyPath, int]
+
+    def line_of(self, key_path: KeyPath) -> int | None:
+        """The line of this key, or of the nearest key above it that the file has."""
+        for length in range(len(key_path), 0, -1):
+            if key_path[:length] in self.lines:
+                return self.lines[key_path[:length]]
+        return None
+
+
+def read_yaml(path: Path | str) -> YamlFile:
+    """Read a YAML 1.2 mapping.
+
+    YAML 1.2 is used so that ``no`` stays a word and ``1e-3`` is a number.
+
+    Raises:
+        RequestError: the file cannot be read, is too large or too deep, uses aliases or tags, repeats a
+            key, or is no mapping.
+    """
+    path = Path(path)
+    text = _read_text(path)
+    from ruamel.yaml import YAML  # noqa: PLC0415 - keeps `labctl --help` quick
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
+    try:
+        _refuse_what_is_unsafe(path, text)
+        yaml = YAML(typ="safe", pure=True)
+        node = yaml.compose(text)
+        data = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = (error.problem or "not readable as YAML").strip()
+        raise RequestError(
+            f"not valid YAML: {what}; mend that line",
+            file=path,
+            line=mark.line + 1 if mark is not None else None,
+        ) from None
+    except (YAMLError, ValueError) as error:
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise RequestError(f"not valid YAML: {first}", file=path) from None
+    if not isinstance(data, dict):
+        raise RequestError("must be a YAML mapping of keys to values", file=path)
+    lines: dict[KeyPath, int] = {}
+    _note_lines(node, (), lines)
+    return YamlFile(path, data, lines)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise RequestError("is a folder; name the YAML file in it", file=path)
+        with path.open("rb") as stream:
+            raw = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise RequestError(f"{reason}; check the path", file=path) from None
+    if len(raw) > LARGEST_BYTES:
+        raise RequestError(f"larger than {LARGEST_BYTES:,} bytes; put tables into CSV files", file=path)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RequestError("not UTF-8 text; save it as UTF-8", file=path) from None
+
+
+def _refuse_what_is_unsafe(path: Path, text: str) -> None:
+    """Look at the parser's flat stream of events, which needs no recursion, before anything is built."""
+    from ruamel.yaml import YAML, events  # noqa: PLC0415
+
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        line = event.start_mark.line + 1
+        if isinstance(event, events.AliasEvent):
+            raise RequestError("uses a YAML alias (*name); write the value out", file=path, line=line)
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise RequestError(f"uses the YAML tag {event.tag}; remove it", file=path, line=line)
+        if isinstance(event, events.MappingStartEvent | events.SequenceStartEvent):
+            depth += 1
+            if depth > DEEPEST_LEVEL:
+                raise RequestError(f"nested deeper than {DEEPEST_LEVEL} levels", file=path, line=line)
+        elif isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
+            depth -= 1
+
+
+def _note_lines(node: Any, path: KeyPath, lines: dict[KeyPath, int]) -> None:
+    from ruamel.yaml.nodes import MappingNode, SequenceNode  # noqa: PLC0415
+
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            lines[here] = key.start_mark.line + 1
+            _note_lines(value, here, lines)
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*path, index)] = value.start_mark.line + 1
+            _note_lines(value, (*path, index), lines)

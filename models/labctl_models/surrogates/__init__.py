@@ -1,0 +1,1 @@
+"""Surrogates: what is believed about recipes that were not measured."""
