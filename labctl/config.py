@@ -45,6 +45,9 @@ class InstrumentConfig(Strict):
     dataset: str | None = Field(
         default=None, description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file"
     )
+    replicates: Literal["draw", "mean"] = Field(
+        default="draw", description="replay: draw one of a recipe's rows as it was measured, or take their mean"
+    )
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     time_limit: str = Field(default="1 hour", description="longest that one experiment may take, with its unit")
 
@@ -73,12 +76,14 @@ class StrategyConfig(Strict):
     """How the next experiments are chosen.
 
     Attributes:
-        initial: experiments of the space-filling start.
+        initial: experiments before any surrogate is asked.
+        start: how these are laid out.
         arms: how the budget after the start is shared; the numbers are weights.
         neighbours: how many known recipes novelty is measured against.
     """
 
     initial: int = Field(default=8, ge=1, le=10_000)
+    start: Literal["space_filling", "random"] = "space_filling"
     arms: dict[Literal["improve", "novelty", "random"], float] = Field(
         default_factory=lambda: {"improve": 9.0, "random": 1.0}
     )

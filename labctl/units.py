@@ -26,7 +26,6 @@ _ALIASES = {
     "vol%": "percent",
     "wt.%": "percent",
     "at.%": "percent",
-    "HV": "vickers",
 }
 
 
@@ -36,7 +35,7 @@ def registry() -> Any:
     import pint  # noqa: PLC0415 - takes a moment, and `labctl --help` needs no unit
 
     ureg = pint.UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
-    ureg.define("vickers = [vickers_hardness] = HV")
+    ureg.define("vickers = kilogram_force / millimeter ** 2 = HV")  # ISO 6507-1: HV is kgf/mm2
     ureg.define("equivalent = [] = equiv")
     return ureg
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from bluesky.run_engine import RunEngine, TransitionError, set_bluesky_event_loop
+from bluesky.run_engine import RunEngine, set_bluesky_event_loop
 from bluesky.utils import DuringTask, RunEngineInterrupted
 
 from labctl_drivers.documents import Guard, JsonLines, Sink
@@ -81,34 +81,34 @@ class Lane:
     ) -> None:
         if not time_limit_s > 0:
             raise ValueError(f"lane {name}: the time limit must be a positive number of seconds")
-        if beside is not None and beside._closed:
+        if beside is not None and beside.closed:
             raise LaneError(f"lane {name} cannot run beside {beside.name}, which is closed")
-        self.name = name
+        self.name: str = name
+        self.closed: bool = False
         self.time_limit_s = time_limit_s
         self._writer = JsonLines(documents) if documents is not None else None
         # No signal handlers: they are only legal on the main thread. A bare DuringTask only waits, where
         # the default one would drive a plotting window from this thread.
-        self.engine = RunEngine(
+        self.engine: RunEngine = RunEngine(
             {},
             loop=beside.engine.loop if beside is not None else None,
             context_managers=[],
             call_returns_result=True,
-            during_task=DuringTask(),
+            during_task=DuringTask(),  # type: ignore[no-untyped-call]
         )
         # The event loop ends with the last lane that uses it.
-        self._loop_users: set[int] = beside._loop_users if beside is not None else set()
-        self._loop_users.add(id(self))
+        self.loop_users: set[int] = beside.loop_users if beside is not None else set()
+        self.loop_users.add(id(self))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{name}")
         self._lock = threading.Lock()
         self._current: Progress | None = None
         self._connected: set[int] = set()
-        self._closed = False
         if self._writer is not None:
             self.subscribe(self._writer, label=f"the documents' file {documents}")
 
     def subscribe(self, sink: Sink, *, label: str = "a subscriber") -> None:
         """Pass every document on to ``sink``; its exceptions are logged once and fail no experiment."""
-        self.engine.subscribe(Guard(sink, label))
+        self.engine.subscribe(Guard(sink, label))  # type: ignore[no-untyped-call]
 
     def connect(self, instrument: Instrument) -> None:
         """Connect an instrument on the lane's thread; a second call for the same instrument does nothing.
@@ -124,7 +124,7 @@ class Lane:
         Raises:
             LaneError: the lane is closed or the instrument was never connected.
         """
-        if self._closed:
+        if self.closed:
             raise LaneError(f"lane {self.name} is closed; open a new one")
         if id(instrument) not in self._connected:
             raise LaneError(f"lane {self.name}: connect {instrument.name} before its first attempt")
@@ -146,15 +146,15 @@ class Lane:
 
     def close(self) -> None:
         """Abort what runs, drop what waits, and end the lane's thread and event loop; safe to call twice."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self.abort("the lane was closed")
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._writer is not None:
             self._writer.close()
-        self._loop_users.discard(id(self))
-        if not self._loop_users:
+        self.loop_users.discard(id(self))
+        if not self.loop_users:
             _end(self.engine.loop)
 
     def __enter__(self) -> Self:
@@ -164,7 +164,7 @@ class Lane:
         self.close()
 
     def _ask(self, function: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - passed on as they are
-        if self._closed:
+        if self.closed:
             raise LaneError(f"lane {self.name} is closed; open a new one")
         self._thread.submit(function, *args).result()
 
@@ -173,11 +173,13 @@ class Lane:
             return
         with _DEFAULT_LOOP:
             # Devices bind themselves to Bluesky's default loop, which the newest RunEngine has claimed.
-            set_bluesky_event_loop(self.engine.loop)
+            set_bluesky_event_loop(self.engine.loop)  # type: ignore[no-untyped-call]
             try:
                 instrument.connect()
             except Exception as error:
-                raise LaneError(f"lane {self.name}: cannot connect {instrument.name}: {sentence(error)}") from error
+                raise LaneError(
+                    f"lane {self.name}: cannot connect {instrument.name}: {sentence(error)}"
+                ) from error
         self._connected.add(id(instrument))
 
     def _carry_out(self, instrument: Instrument, attempt: Attempt) -> Finished:
@@ -234,9 +236,10 @@ class Lane:
             return True
 
     def _abort_engine(self, reason: str) -> None:
-        # Bluesky prints on abort; standard output is kept for what the user asked for.
-        with _STDOUT, contextlib.redirect_stdout(sys.stderr), contextlib.suppress(TransitionError):
-            self.engine.abort(reason)
+        # Bluesky prints on abort; standard output is kept for what the user asked for. An engine that has
+        # just become idle refuses to abort, and has nothing left to break off.
+        with _STDOUT, contextlib.redirect_stdout(sys.stderr), contextlib.suppress(RuntimeError):
+            self.engine.abort(reason)  # type: ignore[no-untyped-call]
 
 
 def _halted(progress: Progress) -> ExperimentFailed:

@@ -64,9 +64,7 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
     """
     progress.run_uid = yield from bps.open_run(metadata(lane, instrument, attempt))
     try:
-        if progress.interruption is not None:
-            raise progress.interruption
-        reading = yield from progress.notes.taking(instrument.start(attempt))
+        reading = yield from progress.notes.taking(_unless_interrupted(progress, instrument, attempt))
         progress.outcome = judged(reading)
         if progress.interruption is not None:
             progress.outcome = _with_reading(progress.interruption, reading)
@@ -80,6 +78,15 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
     # From here on the outcome stands; an interruption that comes now is too late to change it.
     yield from _whatever_comes(_event(instrument, progress))
     yield from _whatever_comes(_close(progress))
+
+
+def _unless_interrupted(
+    progress: Progress, instrument: Instrument, attempt: Attempt
+) -> Generator[Msg, Any, Reading]:
+    """Begin nothing if the attempt was broken off while the engine was still getting ready."""
+    if progress.interruption is not None:
+        raise progress.interruption
+    return (yield from instrument.start(attempt))
 
 
 def _close(progress: Progress) -> Generator[Msg, Any, None]:

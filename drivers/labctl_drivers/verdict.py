@@ -33,11 +33,7 @@ def judged(reading: object, stage: str = "measure") -> Reading | ExperimentFaile
         return ExperimentFailed(FailureKind.INSTRUMENT_FAULT, message, stage=stage)
     if not reading.values:
         return ExperimentFailed(FailureKind.BAD_READING, "nothing was read", stage=stage, reading=reading)
-    bad = {
-        name: value
-        for name, value in reading.values.items()
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value)
-    }
+    bad = {name: value for name, value in reading.values.items() if not _is_finite(value)}
     if not bad:
         return reading
     listed = ", ".join(f"{name} is {value!r}" for name, value in sorted(bad.items()))
@@ -68,3 +64,6 @@ def failure_of(error: BaseException, notes: Notes) -> ExperimentFailed:
     message = f"{device}: {sentence(cause)}" if device else sentence(cause)
     return ExperimentFailed(FailureKind.INSTRUMENT_FAULT, message, stage=stage)
 
+
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)

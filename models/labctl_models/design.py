@@ -51,12 +51,13 @@ def maximin_subset(X_pool: Array, n: int, seed: int, *, known: Array | None = No
     gap = np.full(len(pool), np.inf)
     for row in np.empty((0, pool.shape[1])) if known is None else np.asarray(known, dtype=np.float64):
         _approach(gap, pool, row)
-    first = np.isinf(gap[0])
+    # With nothing known every gap is infinite, and the first choice is the seed's.
+    choice = int(np.random.default_rng(seed).integers(len(pool))) if np.isinf(gap[0]) else int(gap.argmax())
     for step in range(n):
-        choice = int(np.random.default_rng(seed).integers(len(pool))) if first and step == 0 else int(gap.argmax())
         chosen[step] = choice
         _approach(gap, pool, pool[choice])
         gap[choice] = -1.0
+        choice = int(gap.argmax())
     return chosen
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import scipy.linalg  # noqa: F401  SciPy carries a BLAS of its own, which must be loaded to be limited
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

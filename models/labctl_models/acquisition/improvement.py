@@ -21,7 +21,7 @@ SERIES_BELOW = -50.0
 
 
 def log_expected_improvement(mean: Array, sd: Array, incumbent: float) -> Array:
-    """log E[max(f - incumbent, 0)] for f normal with the given mean and sd (both (q,)).
+    """Logarithm of E[max(f - incumbent, 0)] for f normal with the given mean and sd (both (q,)).
 
     Where sd is 0 the improvement is certain: log(mean - incumbent), or -inf when there is none.
     The logarithm follows Ament et al., Unexpected Improvements to Expected Improvement for Bayesian
@@ -58,7 +58,7 @@ def log_expected_improvement_slopes(mean: Array, sd: Array, incumbent: float) ->
 
 
 def log_h(z: Array) -> Array:
-    """log(φ(z) + zΦ(z)) for z of any shape and any finite size, to a relative error of h near 1e-12.
+    """Logarithm of φ(z) + zΦ(z) for z of any shape and any finite size, to a relative error of h near 1e-12.
 
     Three ways to the same number: the sum itself; φ(z)(1 + zΦ/φ) with Φ/φ from the scaled complementary
     error function; and the asymptotic series of that bracket, 1/z² - 3/z⁴ + 15/z⁶ - 105/z⁸ + 945/z¹⁰.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg.blas import dsymm
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from labctl_models.surrogates.kernel import matern52, scaled_distances
@@ -79,16 +80,13 @@ class Factor:
         x, _ = dpotrs(self.lower, b, lower=1)
         return np.asarray(x, dtype=np.float64)
 
-    def inverse(self) -> Array:
-        """K⁻¹ (n x n), symmetric to the last bit."""
+    def upper_inverse(self) -> Array:
+        """K⁻¹ (n x n) in the upper triangle, diagonal included; the rest is not to be read."""
         half, _ = dpotri(self.lower, lower=1)
-        half = np.tril(half)
-        full = half + half.T
-        np.fill_diagonal(full, np.diagonal(half))
-        return np.asarray(full, dtype=np.float64)
+        return np.asarray(half.T, dtype=np.float64)
 
     def log_determinant(self) -> float:
-        """log |K|."""
+        """Log determinant of K."""
         return float(2.0 * np.log(np.diagonal(self.lower)).sum())
 
 
@@ -174,18 +172,21 @@ class Problem:
         K, D = matern52(scaled_distances(A))
         K.flat[:: n + 1] += noise_variance
         factor = factorise(K)
-        inverse = factor.inverse()
-        ones = inverse.sum(axis=0)
+        ones = factor.solve(np.ones(n))
         mean = float(ones @ self.z / ones.sum())
         residual = self.z - mean
-        alpha = inverse @ residual
+        alpha = factor.solve(residual)
         likelihood = -0.5 * (float(residual @ alpha) + factor.log_determinant() + n * LOG_2PI)
         priors, gradient = self._priors(theta)
+        # From here on only the upper triangles count: half the inverse is all that LAPACK computes, and
+        # filling the other half costs as much again.
         M = np.outer(alpha, alpha)
-        M -= inverse
+        M -= factor.upper_inverse()
         gradient[d] += 0.5 * noise_variance * float(np.trace(M))
         M *= D
-        gradient[:d] += M.sum(axis=0) @ (A * A) - np.einsum("ij,ij->j", A, M @ A)
+        # One symmetric product for M A and, by a column of ones, for the row sums of M.
+        product = dsymm(1.0, M.T, np.column_stack([A, np.ones(n)]), lower=1)
+        gradient[:d] += product[:, d] @ (A * A) - np.einsum("ij,ij->j", A, product[:, :d])
         return -(likelihood + priors), -gradient
 
     def _priors(self, theta: Array) -> tuple[float, Array]:

@@ -20,7 +20,7 @@ from labctl_models.surrogates.evidence import (
 )
 from labctl_models.surrogates.kernel import correlation, matern52, scaled_distances
 from labctl_models.surrogates.protocol import Prediction
-from labctl_models.surrogates.search import most_probable
+from labctl_models.surrogates.search import most_probable, usual_starts
 from labctl_models.threads import one_thread
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class GaussianProcess:
     `get_covar_module_with_dim_scaled_prior(use_rbf_kernel=False)`, and `FittedGP.to_botorch` returns it.
 
     Attributes:
-        cheap_up_to: Up to this many rows the fit climbs from several starts; see `search.most_probable`.
+        starts: From how many places the hyperparameters are searched; None decides by the number of rows.
     """
 
-    cheap_up_to: int = 150
+    starts: int | None = None
 
     def fit(
         self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
@@ -63,7 +63,8 @@ class GaussianProcess:
         shift, scale, remarks = _standardisation(y)
         with one_thread():
             problem = Problem(X - X.mean(axis=0), (y / scale) - (shift / scale))
-            found = most_probable(problem, seed=seed, start=start, cheap_up_to=self.cheap_up_to)
+            starts = usual_starts(len(y)) if self.starts is None else max(1, self.starts)
+            found = most_probable(problem, seed=seed, start=start, starts=starts)
             lengthscales, noise_variance, evidence, more = _evidence_at_last(
                 problem, found.lengthscales, found.noise_variance
             )
@@ -179,7 +180,7 @@ class FittedGP:
         standardisation stay as fitted to all. A replicate leaves its twins in.
         """
         with one_thread():
-            precision = np.diagonal(self.factor.inverse())
+            precision = np.diagonal(self.factor.upper_inverse())
         mean = (self.y - self.shift) / self.scale - self.alpha / precision
         sd = np.sqrt(np.maximum(1.0 / precision - self.noise_variance, 0.0))
         return Prediction(mean * self.scale + self.shift, sd * self.scale)
@@ -232,7 +233,9 @@ def _checked(X: Array, y: Array) -> tuple[Array, Array]:
     X = np.array(X, dtype=np.float64, order="C")
     y = np.array(y, dtype=np.float64)
     if X.ndim != 2 or 0 in X.shape or y.shape != (X.shape[0],):  # noqa: PLR2004  a matrix has 2 axes
-        raise ValueError(f"X must be n x d and y n, with n and d at least 1; they are {X.shape} and {y.shape}")
+        raise ValueError(
+            f"X must be n x d and y n, n and d at least 1; their shapes are {X.shape}, {y.shape}"
+        )
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         raise ValueError("X and y must be finite numbers; leave failed experiments out of the fit")
     return X, y
@@ -262,7 +265,7 @@ def _evidence_at_last(
         try:
             evidence = problem.evaluate(lengths, noise)
         except NotPositiveDefiniteError:
-            remarks.append("The covariance could not be inverted; typical hyperparameters and more noise follow.")
+            remarks.append("The covariance could not be inverted; typical lengthscales, more noise follow.")
             continue
         if evidence.factor.jitter:
             remarks.append(f"A jitter of {evidence.factor.jitter:g} was added to the covariance.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl_models.surrogates.protocol import Array
+if TYPE_CHECKING:
+    from labctl_models.surrogates.protocol import Array
 
 SQRT5 = math.sqrt(5.0)
 
@@ -33,16 +35,17 @@ def matern52(r: Array) -> tuple[Array, Array]:
     k(r) = (1 + √5 r + 5r²/3) exp(-√5 r) and -k'(r)/r = 5/3 (1 + √5 r) exp(-√5 r), which is finite at 0.
     Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), equation 4.17.
     """
-    root = r * SQRT5
-    decay = np.exp(-root)
-    root += 1.0
-    slope = root * decay
+    s = r * SQRT5
+    decay = np.negative(s)
+    np.exp(decay, out=decay)
+    slope = s + 1.0
+    slope *= decay
+    s *= s
+    s *= decay
+    s /= 3.0
+    s += slope
     slope *= 5.0 / 3.0
-    np.multiply(r, r, out=root)
-    root *= 5.0 / 3.0
-    root *= decay
-    root += slope * 0.6
-    return root, slope
+    return s, slope
 
 
 def correlation(r: Array) -> Array:

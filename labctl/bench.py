@@ -1,0 +1,205 @@
+"""What a campaign works with: its instrument, its pool of candidates, its table and the lab's limits."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from labctl.config import CampaignConfig, seconds_in
+from labctl.errors import RequestError
+from labctl.space import Space
+from labctl_drivers.limits import Limits, LimitsError, load_limits
+from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Surroundings
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything outside the ledger that a campaign needs.
+
+    Attributes:
+        space: with the rows of its pool, where it has one.
+        build: makes the instrument, which is done on first use because it may open files.
+        seed: that simulated instruments draw from.
+        table: path and sha256 of the table the campaign rests on, or None.
+        notes: what was assumed or left out when the table was read.
+        time_limit_s: longest that one attempt may take.
+    """
+
+    space: Space
+    build: Callable[[], Instrument]
+    seed: int
+    time_limit_s: float
+    limits_file: Path | None = None
+    table: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
+    _read: dict[str, tuple[tuple[int, int], Limits]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def instrument(self) -> Instrument:
+        """The instrument."""
+        return self.build()
+
+    @property
+    def token(self) -> str:
+        """What tells this campaign's attempts from another's in an instrument's memory.
+
+        Replays and simulations take it from the seed, so that the same seed gives the same campaign.
+        """
+        return f"seed-{self.seed}"
+
+    def limits(self) -> Limits | None:
+        """The lab's hard limits as the file stands now; None only where the campaign needs none.
+
+        Raises:
+            RequestError: the file cannot be read or understood, so nothing may start.
+        """
+        if self.limits_file is None:
+            return None
+        try:
+            stat = os.stat(self.limits_file)  # noqa: PTH116 - the stamp of the file, as it is
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if self._read.get("limits", (None,))[0] != stamp:
+                self._read["limits"] = (stamp, load_limits(self.limits_file))
+        except LimitsError as error:
+            raise RequestError(str(error)) from None
+        except OSError as error:
+            raise RequestError(
+                f"the lab's hard limits cannot be read ({error.strerror}), so nothing may start",
+                file=self.limits_file,
+            ) from None
+        return self._read["limits"][1]
+
+    def overdue(self) -> ExperimentFailed:
+        """What is recorded when an instrument that ran on by itself never finishes."""
+        return ExperimentFailed(
+            FailureKind.UNKNOWN,
+            f"the instrument still said 'running' after the time limit of {self.time_limit_s:g} s; look at it",
+            stage="recover",
+        )
+
+
+def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
+    """Read everything that a campaign file names, and write nothing.
+
+    Args:
+        config: of the campaign.
+        folder: where simulated instruments keep their memory; None keeps it in this process.
+        seed: of the campaign.
+
+    Raises:
+        RequestError: something named in the file is missing or does not fit.
+    """
+    instrument = config.model.instrument
+    limits_file = None if config.model.limits is None else config.beside(config.model.limits)
+    seconds = seconds_in(instrument.time_limit)
+    surroundings = Surroundings(folder=None if folder is None else folder / "instruments", seed=seed)
+    if instrument.kind == "replay":
+        bench = _replay(config, surroundings, seconds, limits_file)
+    else:
+        space = _with_candidates(config)
+        bench = Bench(space, _builder(config, surroundings), seed, seconds, limits_file)
+        if instrument.kind != "hand":
+            _check_options(config)
+    bench.limits()
+    return bench
+
+
+def _replay(
+    config: CampaignConfig, surroundings: Surroundings, seconds: float, limits_file: Path | None
+) -> Bench:
+    from labctl.datasets import history, load_card, read, with_choices  # noqa: PLC0415 - pandas is slow to import
+    from labctl_drivers.replay import ReplayInstrument  # noqa: PLC0415
+
+    model = config.model
+    card = load_card(str(model.instrument.dataset), config.path.parent)
+    table = read(card)
+    parameters = with_choices(card, table, model.parameters)
+    past = history(card, table, parameters, model.objectives)
+    rows = past.rows if model.instrument.replicates == "draw" else means(past.rows)
+    space = Space(parameters, model.mixtures, model.constraints)
+    lawful = [row for row in rows if not space.problems(row.recipe)]
+    if not lawful:
+        raise RequestError("no row of the table lies within the parameters and constraints", file=config.path)
+    pooled = space.with_pool({name: [row.recipe[name] for row in lawful] for name in parameters})
+    quantities = {name: objective.unit for name, objective in model.objectives.items()}
+    left_out = len(rows) - len(lawful)
+    notes = past.notes + ((f"{left_out} rows break a constraint and were left out",) if left_out else ())
+    return Bench(
+        pooled,
+        lambda: ReplayInstrument(lawful, surroundings=surroundings, units=quantities),
+        surroundings.seed,
+        seconds,
+        limits_file,
+        {"path": str(table.path), "sha256": table.sha256, "dataset": card.name},
+        notes,
+    )
+
+
+def means(rows: Any) -> list[Any]:
+    """One row a recipe: the mean of its measured rows, or its first failure where none was measured."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from labctl.proposal import recipe_key  # noqa: PLC0415
+
+    groups: dict[str, list[Any]] = {}
+    for row in rows:
+        groups.setdefault(recipe_key(row.recipe), []).append(row)
+    averaged = []
+    for members in groups.values():
+        good = [row for row in members if row.failure is None]
+        if not good:
+            averaged.append(members[0])
+            continue
+        names = good[0].values
+        values = {name: sum(row.values[name] for row in good) / len(good) for name in names}
+        averaged.append(replace(good[0], values=values))
+    return averaged
+
+
+def _with_candidates(config: CampaignConfig) -> Space:
+    if config.model.candidates is None:
+        return config.space
+    from labctl.candidates import read_candidates  # noqa: PLC0415 - pandas is slow to import
+
+    return read_candidates(config)
+
+
+def _builder(config: CampaignConfig, surroundings: Surroundings) -> Callable[[], Instrument]:
+    instrument = config.model.instrument
+
+    def build_it() -> Instrument:
+        from labctl_drivers.registry import build  # noqa: PLC0415 - loads the driver
+
+        return build(instrument.kind, instrument.options, surroundings)
+
+    return build_it
+
+
+def _check_options(config: CampaignConfig) -> None:
+    """Build the instrument once without a folder, so that a wrong option is found before anything is written."""
+    from labctl import units  # noqa: PLC0415
+    from labctl_drivers.registry import build  # noqa: PLC0415
+
+    model = config.model
+    try:
+        trial = build(model.instrument.kind, model.instrument.options, Surroundings())
+    except ValueError as error:
+        raise RequestError(str(error), file=config.path, key="instrument.options") from None
+    for part, given, known in (
+        ("parameters", config.space.units, getattr(trial, "parameter_units", None)),
+        ("objectives", {n: o.unit for n, o in model.objectives.items()}, getattr(trial, "quantity_units", None)),
+    ):
+        for name, unit in (known or {}).items():
+            if name in given and units.factor(given[name], unit) is None:
+                raise RequestError(
+                    f"is in {given[name]}, but the instrument works in {unit}", file=config.path, key=f"{part}.{name}"
+                )
+        for name in given:
+            if known is not None and name not in known:
+                raise RequestError(
+                    f"the {model.instrument.kind} knows no {name}; it has {', '.join(known)}",
+                    file=config.path,
+                    key=part,
+                )

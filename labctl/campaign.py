@@ -1,0 +1,452 @@
+"""The loop: fold the ledger, propose, review, dispatch, record; and the one object that holds it together."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from labctl import review
+from labctl.bench import Bench, set_up
+from labctl.config import CampaignConfig, load_config
+from labctl.dispatch import answered, attempt_of, outcome
+from labctl.errors import RefusedError, RequestError
+from labctl.ledger import Ledger
+from labctl.proposal import Decision, Intent, Outcome
+from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
+from labctl.strategy import code_version, propose
+from labctl.summary import Summary, summarise, value_of
+from labctl_drivers.protocol import Recipe
+
+if TYPE_CHECKING:
+    from labctl_drivers.engine import Lane
+
+Watcher = Callable[[Experiment], None]
+_ASK_AGAIN_S = 1.0
+
+
+class Campaign:
+    """A campaign that this process controls.
+
+    The only stateful object of labctl. Its state is what the ledger says: every change is first an event
+    there, committed to disk, and then folded. Use :meth:`open` as a context manager::
+
+        with Campaign.open("campaign.yaml") as campaign:
+            summary = campaign.run()
+    """
+
+    def __init__(
+        self, config: CampaignConfig, ledger: Ledger, bench: Bench, *, folder: Path | None, seed: int
+    ) -> None:
+        self.config = config
+        self.bench = bench
+        self.seed = seed
+        self.predict_always = True
+        self._ledger = ledger
+        self._folder = folder
+        self._lane: Lane | None = None
+        self._stop_reason: str | None = None
+        self._state = fold(ledger.events())
+
+    @classmethod
+    def open(cls, path: Path | str, *, folder: Path | str | None = None, seed: int | None = None) -> Self:
+        """Open a campaign for work; begins it if its ledger is empty.
+
+        Args:
+            path: the campaign file.
+            folder: where the ledger and everything else goes; beside the file unless given.
+            seed: overrides the file's seed when the campaign begins.
+
+        Raises:
+            RequestError: the file, its table or its limits are wrong, or changed since the campaign began.
+            BusyError: another controller holds it.
+        """
+        config = load_config(path)
+        where = Path(folder) if folder is not None else config.folder
+        # Everything that can be wrong with the request is found before anything is written.
+        bench = set_up(config, folder=where, seed=config.model.seed if seed is None else seed)
+        ledger = Ledger.write(where / "ledger.sqlite")
+        try:
+            seed = _check_against(ledger, config, bench, seed)
+            if seed != bench.seed:
+                bench = set_up(config, folder=where, seed=seed)
+            return cls(config, ledger, bench, folder=where, seed=seed)._begin()
+        except BaseException:
+            ledger.close()
+            raise
+
+    @classmethod
+    def in_memory(cls, config: CampaignConfig, bench: Bench, seed: int) -> Self:
+        """A campaign whose ledger is forgotten afterwards, for replays and tests."""
+        return cls(config, Ledger.write(None), bench, folder=None, seed=seed)._begin()
+
+    # The loop ---------------------------------------------------------------------------------------
+
+    def step(self) -> Experiment | None:
+        """Take one experiment to its outcome; None if there is nothing left to try.
+
+        What an earlier run left unfinished comes first.
+        """
+        experiment = self._unfinished() or self._propose("lane")
+        if experiment is None:
+            return None
+        if experiment.decision is None:
+            experiment = self._review(experiment)
+        while experiment.status in ("approved", "running") or self._state.retry_allowed(experiment):
+            experiment = self._dispatch(experiment)
+        return experiment
+
+    def run(self, *, experiments: int | None = None, watch: Watcher | None = None) -> Summary:
+        """Run until the budget is spent or a stopping rule applies.
+
+        Args:
+            experiments: the budget, in place of the file's; experiments done in earlier runs count.
+            watch: called with every experiment that has its outcome.
+
+        Raises:
+            RefusedError: the campaign is carried out by hand.
+        """
+        if self.config.model.instrument.kind == "hand":
+            raise RefusedError(
+                f"{self.config.path}: instrument.kind is hand; use `labctl propose` and `labctl record`"
+            )
+        budget = self.config.model.budget.experiments if experiments is None else experiments
+        while (why := self._why_to_stop(budget)) is None:
+            experiment = self.step()
+            if experiment is None:
+                why = ("exhausted", "every candidate was tried")
+                break
+            if watch is not None:
+                watch(experiment)
+        return self._summary(*why)
+
+    def stop(self, reason: str) -> None:
+        """Let the running experiment finish, then stop; safe from signal handlers and other threads."""
+        self._stop_reason = reason
+
+    def abort(self, reason: str) -> None:
+        """Break off the running experiment, then stop; safe from other threads."""
+        self._stop_reason = reason
+        if self._lane is not None:
+            self._lane.abort(reason)
+
+    # By hand ----------------------------------------------------------------------------------------
+
+    def propose(self, n: int = 1) -> list[Experiment]:
+        """Propose n experiments for a person to carry out; each waits until its result is recorded."""
+        proposed = []
+        for _ in range(n):
+            experiment = self._propose("hand")
+            if experiment is None:
+                break
+            proposed.append(experiment)
+        return proposed
+
+    def record(  # noqa: PLR0913 - a result has this many sides
+        self,
+        experiment: str,
+        values: Mapping[str, float] | None = None,
+        *,
+        failed: str | None = None,
+        message: str = "",
+        actual: Recipe | None = None,
+        by: str = "hand",
+    ) -> Experiment:
+        """Record what a person measured, or how the experiment failed.
+
+        Args:
+            experiment: its id.
+            values: each objective in its unit; may be given beside ``failed`` too.
+            failed: a failure kind, if it failed.
+            message: what happened.
+            actual: settings that were really reached, where they differ from what was asked.
+            by: who says so.
+
+        Raises:
+            RequestError: there is no such experiment, it has a result already, or a value is unusable.
+        """
+        from labctl.record import checked_outcome  # noqa: PLC0415 - only people need it
+
+        found = self.find(experiment)
+        if found.status not in ("proposed", "approved") or found.proposal.route != "hand":
+            raise RequestError(
+                f"{found.id} is {found.status} and cannot be recorded by hand; `labctl status` lists what waits"
+            )
+        result = checked_outcome(
+            self.config, values or {}, failed=failed, message=message, actual=actual or {}, by=by
+        )
+        if found.decision is None:
+            decision = Decision(verdict="approved", by=by, reason="carried out by hand")
+            self._append("decision", decision.body(), found.id, 0)
+        self._append("outcome", result.body(), found.id, 1)
+        return self._state[found.id]
+
+    def expert(self, recipe: Recipe, *, because: str = "asked for by a person") -> Experiment:
+        """Propose a recipe of a person's own, with the surrogate's prediction for it.
+
+        Raises:
+            RequestError: the recipe is not one of this space.
+        """
+        problems = self.bench.space.problems(recipe)
+        if problems:
+            raise RequestError(f"{problems[0]}; change the recipe")
+        wanted = self.bench.space.canonical(recipe)
+        if not self._allowed(wanted):
+            raise RequestError("the recipe breaks the lab's hard limits; change it")
+        return self._write_proposal("hand", only=(wanted, because))
+
+    def find(self, experiment: str) -> Experiment:
+        """The experiment with this id, however it was typed.
+
+        Raises:
+            RequestError: there is none.
+        """
+        number = number_of(experiment)
+        if number is None or number not in self._state.experiments:
+            raise RequestError(
+                f"there is no experiment {experiment!r}; `labctl status` lists those there are", key="EXPERIMENT"
+            )
+        return self._state.experiments[number]
+
+    # What is known ----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> CampaignState:
+        """What the ledger says."""
+        return self._state
+
+    @property
+    def ledger(self) -> Ledger:
+        """The record itself."""
+        return self._ledger
+
+    def summary(self) -> Summary:
+        """Where the campaign stands."""
+        why = self._why_to_stop(self.config.model.budget.experiments)
+        return self._summary(*(why or ("open", "more experiments can be done")))
+
+    # One turn of the loop, part by part -------------------------------------------------------------
+
+    def _unfinished(self) -> Experiment | None:
+        """The first experiment that an earlier turn left without its outcome."""
+        return next((e for e in self._state.pending if e.proposal.route == "lane"), None)
+
+    def _propose(self, route: str) -> Experiment | None:
+        return self._write_proposal(route)
+
+    def _write_proposal(self, route: str, only: tuple[Recipe, str] | None = None) -> Any:
+        proposed = propose(
+            self.config,
+            self.bench.space,
+            self._state,
+            seed=self.seed,
+            allowed=self._allowed,
+            route=route,
+            predict_always=self.predict_always,
+            only=only,
+        )
+        if proposed is None:
+            return None
+        for card in proposed.cards:
+            if card["hash"] not in self._state.cards:
+                self._append("surrogate", card)
+        name = experiment_id(len(self._state) + 1)
+        self._append("proposal", proposed.proposal.body(), name, 0)
+        return self._state[name]
+
+    def _review(self, experiment: Experiment) -> Experiment:
+        decision = review.by_rule(experiment.proposal, self.bench.space, self.bench.limits())
+        self._append("decision", decision.body(), experiment.id, 0)
+        return self._state[experiment.id]
+
+    def _dispatch(self, experiment: Experiment) -> Experiment:
+        """Intent into the ledger, act, outcome into the ledger; after a crash, ask before acting."""
+        if experiment.status == "running":
+            result = self._ask(experiment)
+        else:
+            number = len(experiment.intents) + 1
+            intent = Intent(
+                key=self._key(experiment, number),
+                instrument=self.bench.instrument.name,
+                lane="lane-1",
+                time_limit_s=self.bench.time_limit_s,
+            )
+            self._append("intent", intent.body(), experiment.id, number)
+            result = self._act(self._state[experiment.id])
+        self._append("outcome", result.body(), experiment.id, len(self._state[experiment.id].intents))
+        return self._state[experiment.id]
+
+    def _ask(self, experiment: Experiment) -> Outcome:
+        """What became of an attempt that was under way when a controller died."""
+        source, key = self.bench.instrument.name, experiment.intents[-1].key
+        self._open_lane()
+        deadline = time.monotonic() + experiment.intents[-1].time_limit_s
+        while True:
+            answer = self.bench.instrument.ask(key)
+            known = answered(answer, self.config, source=source)
+            if known is not None:
+                return known
+            if answer.state == "never":
+                return self._act(experiment)
+            if time.monotonic() > deadline:
+                return outcome(self.bench.overdue(), self.config, source=source)
+            time.sleep(_ASK_AGAIN_S)
+
+    def _act(self, experiment: Experiment) -> Outcome:
+        """Have the instrument carry out the attempt whose intent was written last."""
+        # Asked a third time, just before anything moves: the file may have changed since the decision.
+        rejection = review.by_rule(experiment.proposal, self.bench.space, self.bench.limits())
+        if rejection.verdict == "rejected":
+            return Outcome(
+                status="failed",
+                kind="aborted",  # type: ignore[arg-type] # pydantic makes it a FailureKind
+                stage="limits",
+                message=f"not started: {rejection.reason}",
+                source="limits",
+            )
+        finished = self._open_lane().run(
+            self.bench.instrument, attempt_of(experiment, experiment.intents[-1], self.config)
+        )
+        result = finished.reading if finished.reading is not None else finished.failure
+        assert result is not None  # noqa: S101 - a lane gives one or the other
+        return outcome(
+            result,
+            self.config,
+            source=self.bench.instrument.name,
+            run=finished.run_uid,
+            seconds=finished.seconds,
+        )
+
+    def _key(self, experiment: Experiment, number: int) -> str:
+        return f"{self._state.campaign['token']}/{experiment.id}/{number}" if self._state.campaign else ""
+
+    def _allowed(self, recipe: Recipe) -> bool:
+        limits = self.bench.limits()
+        return limits is None or not limits.violations(recipe, self.bench.space.units)
+
+    def _open_lane(self) -> "Lane":
+        if self._lane is None:
+            from labctl_drivers.engine import Lane  # noqa: PLC0415 - bluesky takes a moment to import
+
+            documents = None if self._folder is None else self._folder / "documents.jsonl"
+            self._lane = Lane("lane-1", documents=documents, time_limit_s=self.bench.time_limit_s)
+            self._lane.connect(self.bench.instrument)
+        return self._lane
+
+    # The ledger -------------------------------------------------------------------------------------
+
+    def _begin(self) -> Self:
+        content = self.config.as_json()
+        if self._state.campaign is None:
+            body = {
+                "config": content,
+                "seed": self.seed,
+                "table": self.bench.table,
+                "token": f"{self.config.name}/{self.bench.token}",
+                "code": code_version(),
+            }
+            self._append("campaign", body)
+        elif content != self._state.config:
+            self._append("change", {"config": content, "code": code_version()})
+        return self
+
+    def _append(
+        self, kind: str, body: Mapping[str, Any], experiment: str | None = None, attempt: int | None = None
+    ) -> None:
+        event = self._ledger.append(kind, body, experiment=experiment, attempt=attempt)
+        self._state = self._state.extend((event,))
+
+    # Ending -----------------------------------------------------------------------------------------
+
+    def _why_to_stop(self, budget: int) -> tuple[str, str] | None:
+        if self._stop_reason is not None:
+            return "stopped", self._stop_reason
+        if self._unfinished() is not None:
+            return None
+        state, rules = self._state, self.config.model.budget
+        done = sum(e.status != "rejected" for e in state)
+        if done >= budget:
+            return "finished", f"the budget of {budget} experiments is spent"
+        if self._target_reached():
+            return "finished", "the target is reached"
+        in_a_row = _failures_in_a_row(state)
+        if rules.failures_in_a_row is not None and in_a_row >= rules.failures_in_a_row:
+            return "halted", f"{in_a_row} experiments in a row failed; look at the instruments and the recipes"
+        return None
+
+    def _target_reached(self) -> bool:
+        target, (goal, objective) = self.config.model.budget.target, self.config.goal
+        if target is None:
+            return False
+        from labctl import units  # noqa: PLC0415
+
+        wanted = target.value * (units.factor(target.unit, objective.unit) or 1.0)
+        values = [value_of(e, goal) for e in self._state.measured]
+        return any(self.config.sign * (v - wanted) >= 0 for v in values if v is not None)
+
+    def _summary(self, status: str, why: str) -> Summary:
+        path = None if self._ledger.path is None else str(self._ledger.path)
+        return summarise(self.config, self._state, status=status, why=why, ledger=path)
+
+    def close(self) -> None:
+        """Close the lane and the ledger; safe to call twice."""
+        if self._lane is not None:
+            self._lane.close()
+            self._lane = None
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _failures_in_a_row(state: CampaignState) -> int:
+    count = 0
+    for number in range(len(state), 0, -1):
+        status = state.experiments[number].status
+        if status == "measured":
+            break
+        count += status == "failed"
+    return count
+
+
+_FIXED = ("campaign", "parameters", "mixtures", "constraints", "candidates", "objectives", "instrument", "seed")
+"""What of a config may not change once experiments have been done under it."""
+
+
+def _check_against(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: int | None) -> int:
+    """Compare a ledger's beginning with what is asked of it now; gives the seed that holds.
+
+    Raises:
+        RequestError: the campaign began with something else.
+    """
+    first = next(ledger.events(), None)
+    if first is None:
+        return config.model.seed if seed is None else seed
+    began = json.loads(first.body)
+    for key in _FIXED:
+        if config.as_json().get(key) != began["config"].get(key):
+            raise RequestError(
+                f"changed since the campaign began; put it back, or begin anew with --folder ({ledger.path})",
+                file=config.path,
+                key=key,
+            )
+    if bench.table is not None and bench.table["sha256"] != began["table"]["sha256"]:
+        raise RequestError(
+            "this table changed since the campaign began; put it back, or begin anew with --folder",
+            file=bench.table["path"],
+        )
+    if seed is not None and seed != began["seed"]:
+        raise RequestError(
+            f"is {seed}, but the campaign began with seed {began['seed']}; leave it out to go on, or begin anew "
+            "with --folder",
+            key="--seed",
+        )
+    return int(began["seed"])
+
+

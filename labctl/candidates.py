@@ -1,0 +1,42 @@
+"""A user's own table of candidates, read into the pool of a space."""
+
+from labctl.config import CampaignConfig
+from labctl.errors import RequestError
+from labctl.space import Formula, Space
+from labctl.space.parameters import NUMERIC
+
+
+def read_candidates(config: CampaignConfig) -> Space:
+    """The campaign's space, restricted to the rows of its candidate table.
+
+    Raises:
+        RequestError: a column is missing, a cell is unusable, or a row breaks the space's laws.
+    """
+    from labctl.tables import read_table  # noqa: PLC0415 - pandas is slow to import
+
+    assert config.model.candidates is not None  # noqa: S101 - the caller looked
+    path = config.beside(config.model.candidates.table)
+    table = read_table(path)
+    columns, parameters = {}, dict(config.model.parameters)
+    for name, parameter in parameters.items():
+        if name not in table.names:
+            raise RequestError(
+                f"has no column {name!r}, which is a parameter of {config.path.name}; it has "
+                f"{', '.join(table.names)}",
+                file=path,
+            )
+        column = table.column(name)
+        if isinstance(parameter, NUMERIC):
+            columns[name] = [float(v) for v in column.numbers]
+        else:
+            columns[name] = [str(cell) for cell in column.cells]  # type: ignore[misc]
+            if isinstance(parameter, Formula) and not parameter.choices:
+                parameters[name] = parameter.model_copy(update={"choices": tuple(dict.fromkeys(column.cells))})
+    space = Space(parameters, config.model.mixtures, config.model.constraints)
+    for i, line in enumerate(table.lines):
+        problems = space.problems({name: values[i] for name, values in columns.items()})
+        if problems:
+            raise RequestError(f"{problems[0]}; mend or remove this row", file=path, line=int(line))
+    return space.with_pool(columns)
+
+

@@ -1,0 +1,147 @@
+"""Commands for a lab without automation: propose and record."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give
+from labctl.errors import RequestError
+
+if TYPE_CHECKING:
+    from labctl.campaign import Campaign
+    from labctl.config import CampaignConfig
+    from labctl.state import Experiment
+
+
+def propose(
+    file: CampaignFile,
+    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many experiments.")] = 1,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", metavar="NAME=VALUE", help="Your own recipe instead; once for each parameter."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.csv", help="Also write a sheet to fill in, for record --from."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new campaign.")] = None,
+    folder: Folder = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Propose experiments for a person to carry out."""
+    from labctl.campaign import Campaign  # noqa: PLC0415 - commands import what they need
+
+    with Campaign.open(file, folder=folder, seed=seed) as campaign:
+        if recipe:
+            experiments = [campaign.expert(_recipe(recipe, campaign.config))]
+        else:
+            experiments = campaign.propose(n)
+        units = campaign.bench.space.units
+        if output is not None:
+            from labctl.sheet import write_sheet  # noqa: PLC0415
+
+            write_sheet(output, experiments, campaign.config)
+    data = {"campaign": campaign.config.name, "proposals": [_as_json(e) for e in experiments]}
+
+    def words() -> None:
+        from labctl.cli.show import recipe_text  # noqa: PLC0415
+
+        for experiment in experiments:
+            typer.echo(f"{experiment.id}  {recipe_text(experiment.proposal.recipe, units)}")
+            typer.echo(f"       {experiment.proposal.arm}: {experiment.proposal.because}")
+        if not experiments:
+            typer.echo("every candidate was tried")
+
+    give(Answer(data, words), as_json=as_json)
+
+
+def record(
+    file: CampaignFile,
+    experiment: Annotated[
+        str | None, typer.Argument(metavar="EXPERIMENT", help="Its id, such as e0003; leave out with --from.")
+    ] = None,
+    values: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What was measured.")] = None,
+    failed: Annotated[
+        str | None, typer.Option("--failed", metavar="KIND", help="It failed: infeasible, censored, off_recipe, ...")
+    ] = None,
+    message: Annotated[str, typer.Option("--message", "-m", help="What happened, in words.")] = "",
+    actual: Annotated[
+        list[str] | None,
+        typer.Option("--actual", metavar="NAME=VALUE", help="A setting that was reached instead of what was asked."),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE.csv", help="Record every filled-in row of a sheet.")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Who says so.")] = "hand",
+    folder: Folder = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Record what a person measured, or how it failed."""
+    from labctl.campaign import Campaign  # noqa: PLC0415
+
+    with Campaign.open(file, folder=folder) as campaign:
+        if sheet is not None:
+            from labctl.sheet import record_sheet  # noqa: PLC0415
+
+            recorded = record_sheet(campaign, sheet, by=by)
+        elif experiment is None:
+            raise RequestError("name the experiment, or a sheet with --from", key="EXPERIMENT")
+        else:
+            recorded = [_record_one(campaign, experiment, values, failed, message, actual, by)]
+        summary = campaign.summary()
+    data = {**summary.as_json(), "recorded": [e.id for e in recorded]}
+
+    def words() -> None:
+        for e in recorded:
+            result = e.outcome
+            typer.echo(f"{e.id} recorded as {(result.kind or result.status) if result else e.status}")
+
+    give(Answer(data, words), as_json=as_json)
+
+
+def _record_one(  # noqa: PLR0913, PLR0917 - the command's own options
+    campaign: "Campaign",
+    experiment: str,
+    values: list[str] | None,
+    failed: str | None,
+    message: str,
+    actual: list[str] | None,
+    by: str,
+) -> "Experiment":
+    measured = {name: _number(name, text) for name, text in _pairs(values or [])}
+    reached = _recipe(actual or [], campaign.config)
+    return campaign.record(experiment, measured, failed=failed, message=message, actual=reached, by=by)
+
+
+def _pairs(texts: list[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise RequestError(f"{text!r} is not NAME=VALUE; write for example hardness=131.5")
+        pairs.append((name.strip(), value.strip()))
+    return pairs
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise RequestError(f"{text!r} is no number; write for example {name}=12.5", key=name) from None
+
+
+def _recipe(texts: list[str], config: "CampaignConfig") -> dict[str, Any]:
+    from labctl.space.parameters import NUMERIC  # noqa: PLC0415
+
+    recipe: dict[str, Any] = {}
+    for name, text in _pairs(texts):
+        numeric = isinstance(config.model.parameters.get(name), NUMERIC)
+        recipe[name] = _number(name, text) if numeric else text
+    return recipe
+
+
+def _as_json(experiment: "Experiment") -> dict[str, Any]:
+    from labctl.export import as_record  # noqa: PLC0415
+
+    return as_record(experiment)

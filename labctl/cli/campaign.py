@@ -1,0 +1,133 @@
+"""Commands that do experiments: run and replay."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give, say
+
+if TYPE_CHECKING:
+    from labctl.campaign import Campaign
+    from labctl.state import Experiment
+
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new campaign; the file's unless given.")]
+
+
+def run(
+    file: CampaignFile,
+    experiments: Annotated[
+        int | None, typer.Option("--experiments", min=1, metavar="N", help="Budget in all, in place of the file's.")
+    ] = None,
+    seed: Seed = None,
+    folder: Folder = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a campaign, or go on with it, until its budget is spent or a stopping rule applies."""
+    from labctl.campaign import Campaign  # noqa: PLC0415 - commands import what they need
+
+    with Campaign.open(file, folder=folder, seed=seed) as campaign:
+        for note in campaign.bench.notes:
+            say(f"note: {note}")
+        with _progress(campaign, experiments) as watch, _stopping_on_signals(campaign):
+            summary = campaign.run(experiments=experiments, watch=watch)
+        units = campaign.bench.space.units
+
+    def words() -> None:
+        from labctl.cli.show import print_summary  # noqa: PLC0415
+
+        print_summary(summary, units)
+
+    give(Answer(summary.as_json(), words, exit_code=1 if summary.status == "halted" else 0), as_json=as_json)
+
+
+def replay(
+    file: CampaignFile,
+    strategies: Annotated[
+        str, typer.Option("--strategies", metavar="A,B", help="Strategies to compare: improve, novelty, random.")
+    ] = "improve,random",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Repeats with different seeds.")] = 5,
+    experiments: Annotated[
+        int | None, typer.Option("--experiments", min=1, metavar="N", help="Budget of each run; the file's unless given.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Processes; -1 for one a core.")] = -1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write replay.json and replay.html there.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare strategies on a historical table, each with the same seeds."""
+    from labctl.replay import compare  # noqa: PLC0415
+
+    names = [name.strip() for name in strategies.split(",") if name.strip()]
+    comparison = compare(file, names, seeds=seeds, experiments=experiments, jobs=jobs, progress=sys.stderr)
+    written = comparison.write(output) if output is not None else None
+
+    def words() -> None:
+        comparison.print()
+        if written is not None:
+            typer.echo(f"written: {written}")
+
+    give(Answer(comparison.as_json(), words), as_json=as_json)
+
+
+@contextmanager
+def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
+    """A line for every experiment and, in a terminal, a bar below them; all on stderr."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    from labctl.cli.show import experiment_line  # noqa: PLC0415
+    from labctl.summary import best, value_of  # noqa: PLC0415
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    config = campaign.config
+    found = best(config, campaign.state)
+    best_value = None if found is None else found.value
+    total = config.model.budget.experiments if experiments is None else experiments
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(config.name, total=total, completed=len(campaign.state))
+
+        def watch(experiment: "Experiment") -> None:
+            nonlocal best_value
+            console.print(experiment_line(experiment, config, best_value))
+            value = value_of(experiment, config.goal[0])
+            if value is not None and (best_value is None or config.sign * (value - best_value) > 0):
+                best_value = value
+            bar.update(task, completed=len(campaign.state))
+
+        yield watch
+
+
+@contextmanager
+def _stopping_on_signals(campaign: "Campaign") -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) lets the experiment under way finish; the second breaks it off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = 0
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        name = signal.Signals(number).name
+        if asked == 1:
+            campaign.stop(f"stopped by {name}")
+            say("stopping after this experiment; once more to break it off")
+        else:
+            # The lane's lock may be held by the very thread that this handler interrupts.
+            threading.Thread(target=campaign.abort, args=(f"broken off by {name}",), daemon=True).start()
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

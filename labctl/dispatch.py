@@ -1,0 +1,110 @@
+"""From an approved experiment to its outcome: what an instrument is told, and how its answer is written."""
+
+import math
+
+from labctl import units
+from labctl.config import CampaignConfig
+from labctl.proposal import Intent, Interval, Outcome, jsonable
+from labctl.state import Experiment
+from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading
+
+CANNOT_TELL = (
+    "the controller died while this attempt was under way and the instrument cannot say what became of it; "
+    "look at the sample, then settle it by hand"
+)
+
+
+def attempt_of(experiment: Experiment, intent: Intent, config: CampaignConfig) -> Attempt:
+    """What the instrument is told."""
+    return Attempt(
+        key=intent.key,
+        campaign=config.name,
+        experiment=experiment.id,
+        number=len(experiment.intents),
+        recipe=dict(experiment.proposal.recipe),
+        units=config.space.units,
+    )
+
+
+def outcome(
+    result: Reading | ExperimentFailed,
+    config: CampaignConfig,
+    *,
+    source: str,
+    run: str | None = None,
+    seconds: float | None = None,
+) -> Outcome:
+    """What an instrument said, as the ledger keeps it: in the campaign's units, and typed if it failed.
+
+    A reading whose goal is missing or is not a finite number is a bad reading; what is only observed may
+    be absent.
+    """
+    failure = result if isinstance(result, ExperimentFailed) else None
+    reading = failure.reading if failure is not None else result
+    values, problems = _values(reading, config) if isinstance(reading, Reading) else ({}, [])
+    if failure is None and problems:
+        failure = ExperimentFailed(FailureKind.BAD_READING, "; ".join(problems), stage="measure")
+    raw = dict(jsonable(reading.raw)) if isinstance(reading, Reading) else {}
+    if isinstance(reading, Reading) and failure is not None:
+        raw |= {name: jsonable(value) for name, value in reading.values.items() if name not in values}
+    return Outcome(
+        status="measured" if failure is None else "failed",
+        kind=None if failure is None else failure.kind,
+        stage=None if failure is None else failure.stage,
+        message="" if failure is None else failure.message,
+        values=values,
+        bounds={} if failure is None else _bounds(failure, config),
+        actual=dict(jsonable(reading.actual)) if isinstance(reading, Reading) else {},
+        raw=raw,
+        run=run,
+        seconds=None if seconds is None else round(seconds, 4),
+        source=source,
+    )
+
+
+def answered(answer: Answer, config: CampaignConfig, *, source: str) -> Outcome | None:
+    """What an instrument says of an attempt that a dead controller started; None if it goes on or never began."""
+    if answer.state == "done" and answer.reading is not None:
+        return outcome(answer.reading, config, source=source)
+    if answer.state == "failed" and answer.failure is not None:
+        return outcome(answer.failure, config, source=source)
+    if answer.state in ("never", "running"):
+        return None
+    return Outcome(
+        status="failed", kind=FailureKind.UNKNOWN, stage="recover", message=CANNOT_TELL, source=source
+    )
+
+
+def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float], list[str]]:
+    values, problems = {}, []
+    for name, objective in config.model.objectives.items():
+        if name not in reading.values:
+            if objective.goal != "observe":
+                problems.append(f"the instrument gave no {name}")
+            continue
+        conversion = units.factor(reading.units.get(name, objective.unit), objective.unit)
+        if conversion is None:
+            problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
+            continue
+        value = float(reading.values[name]) * conversion
+        if math.isfinite(value):
+            values[name] = value
+        elif objective.goal != "observe":
+            problems.append(f"{name} is {value}")
+    return values, problems
+
+
+def _bounds(failure: ExperimentFailed, config: CampaignConfig) -> dict[str, Interval]:
+    found = {}
+    reading_units = failure.reading.units if failure.reading is not None else {}
+    for name, bound in failure.bounds.items():
+        if name not in config.model.objectives:
+            continue
+        unit = config.model.objectives[name].unit
+        conversion = units.factor(reading_units.get(name, unit), unit)
+        if conversion is not None:
+            found[name] = Interval(
+                low=None if bound.low is None else bound.low * conversion,
+                high=None if bound.high is None else bound.high * conversion,
+            )
+    return found

@@ -1,0 +1,204 @@
+"""Turns a table and its card into the rows of a replay, in the names and units of a campaign."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl import units
+from labctl.card import Card, FailureRule, When
+from labctl.config import Objective
+from labctl.errors import RequestError
+from labctl.space import Formula, Parameter
+from labctl.space.parameters import NUMERIC
+from labctl.tables import Column, Table, listed
+from labctl_drivers.protocol import Bound, FailureKind, Setting
+from labctl_drivers.replay import HistoricalRow
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a table can answer.
+
+    Attributes:
+        rows: one for each usable row of the table, in its order.
+        notes: sentences about rows that were left out.
+    """
+
+    rows: tuple[HistoricalRow, ...]
+    notes: tuple[str, ...] = ()
+
+
+def with_choices(card: Card, table: Table, parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """The parameters, where a formula without choices is given those of the table."""
+    found = dict(parameters)
+    for name, parameter in parameters.items():
+        if isinstance(parameter, Formula) and not parameter.choices:
+            cells = _column(card, table, name, "parameters").cells
+            found[name] = Formula(choices=tuple(dict.fromkeys(c for c in cells if c)), about=parameter.about)
+    return found
+
+
+def history(
+    card: Card, table: Table, parameters: Mapping[str, Parameter], objectives: Mapping[str, Objective]
+) -> History:
+    """The table's rows as recipes and results, each in the campaign's units.
+
+    A row that lies outside a parameter's bounds, or lacks a setting, is left out and counted. A row is a
+    failure where a rule of the card says so, or where the quantity that is optimised is missing or not
+    finite (bad_reading); a quantity that is only observed may be missing.
+
+    Args:
+        card: says what the table's failures are.
+        table: as :func:`labctl.datasets.read` gives it.
+        parameters: of the campaign, by the names of the card's columns; formulas with their choices.
+        objectives: of the campaign, by the names of the card's columns.
+
+    Raises:
+        RequestError: a column is missing, a unit cannot be converted, or no row is left.
+    """
+    usable = np.ones(len(table), dtype=bool)
+    recipes: dict[str, list[Setting]] = {}
+    notes: list[str] = []
+    for name, parameter in parameters.items():
+        recipes[name], fits, remark = _settings(card, table, name, parameter)
+        if remark:
+            notes.append(remark)
+        usable &= fits
+    rows = np.flatnonzero(usable)
+    if not len(rows):
+        reasons = "; ".join(notes) or "it has no rows"
+        raise RequestError(f"no row can be replayed: {reasons}", file=table.path)
+    values, factors = _results(card, table, objectives)
+    rule_of = _rules(card, table)
+    goals = [name for name, objective in objectives.items() if objective.goal != "observe"]
+    made = []
+    for row in rows.tolist():
+        recipe = {name: settings[row] for name, settings in recipes.items()}
+        measured = {name: v for name, numbers in values.items() if math.isfinite(v := float(numbers[row]))}
+        rule = card.failures[rule_of[row]] if rule_of[row] >= 0 else None
+        if rule is not None:
+            bounds = _bounds(rule, factors)
+            made.append(HistoricalRow(recipe, measured, rule.kind, rule.message, bounds))
+        elif lost := next((name for name in goals if name not in measured), None):
+            made.append(_bad(recipe, measured, table.column(lost), row))
+        else:
+            made.append(HistoricalRow(recipe, measured))
+    if len(rows) < len(table):
+        notes.append(f"{len(rows)} of {len(table)} rows of {table.path.name} can be replayed")
+    return History(tuple(made), tuple(notes))
+
+
+def _bad(recipe: dict[str, Setting], measured: dict[str, float], column: Column, row: int) -> HistoricalRow:
+    seen = column.cells[row]
+    message = (
+        f"the table says {seen[:40]!r} for {column.name}" if seen else f"the table has no {column.name} here"
+    )
+    return HistoricalRow(recipe, measured, FailureKind.BAD_READING, message)
+
+
+def _column(card: Card, table: Table, name: str, part: str) -> Column:
+    if name not in table.names:
+        raise RequestError(
+            f"{part}.{name}: the table {card.name} has no such column; it has {listed(table.names, 30)}"
+        )
+    return table.column(name)
+
+
+def _factor(card: Card, column: Column, unit: str, part: str) -> float:
+    factor = units.factor(column.unit, unit)
+    if factor is None:
+        raise RequestError(
+            f"{part}.{column.name}.unit: {unit} cannot be had from the {column.unit} of the table {card.name}; "
+            f"write {column.unit}, or correct the card"
+        )
+    return factor
+
+
+def _settings(
+    card: Card, table: Table, name: str, parameter: Parameter
+) -> tuple[list[Setting], NDArray[np.bool_], str]:
+    """The settings of all rows, which rows have a usable one, and a sentence about the others."""
+    column = _column(card, table, name, "parameters")
+    raw: list[Setting]
+    if isinstance(parameter, NUMERIC):
+        if column.kind not in {"number", "integer", "flag"}:
+            raise RequestError(
+                f"parameters.{name}: the column holds {column.kind}, not numbers; use kind: "
+                f"{'formula' if column.kind == 'formula' else 'categorical'}"
+            )
+        raw = (column.numbers * _factor(card, column, parameter.unit, "parameters")).tolist()
+        absent = ~np.isfinite(column.numbers)
+    else:
+        raw = list(column.cells)
+        absent = np.fromiter((not cell for cell in column.cells), dtype=bool, count=len(column.cells))
+    problem_of = {value: parameter.problem(value) for value in set(raw) if value == value and value != ""}  # noqa: PLR0124 - NaN differs from itself
+    outside = np.fromiter((problem_of.get(v) is not None for v in raw), dtype=bool, count=len(raw)) & ~absent
+    fits = ~(absent | outside)
+    kept: dict[Setting, Setting] = {
+        v: parameter.canonical(v) for v, problem in problem_of.items() if problem is None
+    }
+    remarks = []
+    if absent.any():
+        remarks.append(f"{int(absent.sum())} rows have no {name}")
+    if outside.any():
+        first = problem_of[raw[int(np.argmax(outside))]]
+        remarks.append(
+            f"{int(outside.sum())} rows do not fit parameters.{name} ({first}; widen it to use them)"
+        )
+    remark = f"left out: {' and '.join(remarks)}" if remarks else ""
+    return [kept.get(v, v) for v in raw], fits, remark
+
+
+def _results(
+    card: Card, table: Table, objectives: Mapping[str, Objective]
+) -> tuple[dict[str, Floats], dict[str, float]]:
+    values, factors = {}, {}
+    for name, objective in objectives.items():
+        column = _column(card, table, name, "objectives")
+        if column.kind not in {"number", "integer", "flag"}:
+            raise RequestError(f"objectives.{name}: the column of the table {card.name} holds no numbers")
+        factors[name] = _factor(card, column, objective.unit, "objectives")
+        values[name] = column.numbers * factors[name]
+    return values, factors
+
+
+def _rules(card: Card, table: Table) -> NDArray[np.intp]:
+    """For each row the first rule that it fits, or -1."""
+    found = np.full(len(table), -1, dtype=np.intp)
+    for i, rule in enumerate(card.failures):
+        found[(found < 0) & _fitting(rule.when, table.column(rule.when.column))] = i
+    return found
+
+
+def _fitting(when: When, column: Column) -> NDArray[np.bool_]:
+    """Which rows a rule is about; everything it says must hold."""
+    fits = np.ones(len(column.cells), dtype=bool)
+    if isinstance(when.equals, str):
+        wanted = when.equals.strip().casefold()
+        fits &= np.array([cell.strip().casefold() == wanted for cell in column.cells])
+    elif when.equals is not None:
+        fits &= column.numbers == when.equals
+    if when.at_most is not None:
+        fits &= column.numbers <= when.at_most
+    if when.at_least is not None:
+        fits &= column.numbers >= when.at_least
+    if when.missing:
+        fits &= np.array([not cell for cell in column.cells])
+    return fits
+
+
+def _bounds(rule: FailureRule, factors: Mapping[str, float]) -> dict[str, Bound]:
+    """What a rule still tells of the campaign's quantities, in the campaign's units."""
+    return {
+        name: Bound(
+            None if bound.low is None else bound.low * factors[name],
+            None if bound.high is None else bound.high * factors[name],
+        )
+        for name, bound in rule.bound.items()
+        if name in factors
+    }

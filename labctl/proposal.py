@@ -1,0 +1,171 @@
+"""Frozen values of the ledger: proposals with their predictions, decisions, intents and outcomes."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from labctl_drivers.protocol import FailureKind, Recipe, Setting
+
+Arm = Literal["initial", "improve", "explore", "novelty", "random", "replicate", "expert"]
+"""Why a recipe was chosen."""
+
+
+class Written(BaseModel):
+    """A frozen value that is kept in the ledger as canonical JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def body(self) -> dict[str, Any]:
+        """The value as plain JSON types; what is None is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Predicted(Written):
+    """What the surrogate expected of one objective, in the objective's unit.
+
+    Attributes:
+        mean: expected value.
+        sd: how unsure the surrogate is of the true value.
+        noise_sd: scatter of a single measurement about the true value, as learned.
+    """
+
+    mean: float
+    sd: float = Field(ge=0)
+    noise_sd: float = Field(default=0.0, ge=0)
+
+    @property
+    def measurement_sd(self) -> float:
+        """How far a single measurement may lie from ``mean``, one standard deviation."""
+        return math.hypot(self.sd, self.noise_sd)
+
+
+class Alternative(Written):
+    """A recipe that was considered and not chosen."""
+
+    recipe: dict[str, Setting]
+    value: float = Field(description="its acquisition value, on the scale of the chosen one")
+    predictions: dict[str, Predicted] = Field(default_factory=dict)
+
+
+class Proposal(Written):
+    """An experiment that the controller wants to do, with what it expected, written before anything moves.
+
+    Attributes:
+        recipe: the settings, in the units of the campaign.
+        arm: why it was chosen, and ``because`` says the same in a sentence.
+        predictions: by objective; empty while there is too little to fit a surrogate to.
+        acquisition: name of the score that ranked the candidates, and ``value`` its value here.
+        alternatives: the strongest candidates not chosen.
+        surrogate: hash of the surrogate's card, which is in the ledger as an event of its own.
+        data: hash of the results that the surrogate was fitted to.
+        code: version of labctl.
+        seed: of the campaign; with the number of the experiment it repeats every draw.
+        route: ``lane`` for the instruments, ``hand`` for a person.
+        cpu_seconds: computing time spent on the choice.
+    """
+
+    recipe: dict[str, Setting]
+    arm: Arm
+    because: str
+    predictions: dict[str, Predicted] = Field(default_factory=dict)
+    acquisition: str | None = None
+    value: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    surrogate: str | None = None
+    data: str
+    code: str
+    seed: int
+    route: Literal["lane", "hand"] = "lane"
+    cpu_seconds: float = Field(default=0.0, ge=0)
+
+
+class Decision(Written):
+    """What a person or a rule said of a proposal."""
+
+    verdict: Literal["approved", "rejected"]
+    by: str = Field(description="'rule' or a person's name")
+    reason: str = ""
+
+
+class Intent(Written):
+    """Written before an instrument is told to start, so that a crash leaves a trace to ask after."""
+
+    key: str
+    instrument: str
+    lane: str
+    time_limit_s: float
+
+
+class Interval(Written):
+    """What a censored measurement still tells of a value, in the objective's unit."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+class Outcome(Written):
+    """What became of an attempt: measured, or failed and how.
+
+    Attributes:
+        status: ``measured`` only if every objective has a finite value.
+        kind: of a failure.
+        stage: where a failure happened.
+        message: what happened, for people.
+        values: measured objectives in the campaign's units; of a failure, what was measured all the same.
+        bounds: of a censored failure, what is still known.
+        actual: the settings that were really reached, as far as the instrument can tell.
+        raw: everything else the instrument said.
+        run: uid of the Bluesky run.
+        seconds: wall time of the attempt.
+        source: who said it: an instrument or a person.
+    """
+
+    status: Literal["measured", "failed"]
+    kind: FailureKind | None = None
+    stage: str | None = None
+    message: str = ""
+    values: dict[str, float] = Field(default_factory=dict)
+    bounds: dict[str, Interval] = Field(default_factory=dict)
+    actual: dict[str, Setting] = Field(default_factory=dict)
+    raw: dict[str, Any] = Field(default_factory=dict)
+    run: str | None = None
+    seconds: float | None = None
+    source: str
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value that is hashed: sorted keys, no spaces, shortest floats.
+
+    Raises:
+        ValueError: NaN or infinity, which JSON cannot hold.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value in its canonical spelling."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def recipe_key(recipe: Recipe) -> str:
+    """The same text for the same recipe, whatever the order of its settings or the type of its numbers."""
+    return canonical_json({k: float(v) if isinstance(v, int | float) else v for k, v in recipe.items()})
+
+
+def jsonable(value: Any) -> Any:
+    """A raw reading in plain JSON types; numbers that JSON cannot hold become their names as text."""
+    if isinstance(value, Mapping):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(v) for v in value]
+    if hasattr(value, "tolist"):
+        return jsonable(value.tolist())
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return str(value)

@@ -1,0 +1,241 @@
+"""What is known of a campaign: a pure fold over the events of its ledger."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from json import loads
+from typing import Any, Literal
+
+from rpds import HashTrieMap
+
+from labctl.ledger import GENESIS, Event
+from labctl.proposal import Decision, Intent, Outcome, Proposal, recipe_key
+from labctl_drivers.protocol import FailureKind
+
+Status = Literal["proposed", "approved", "running", "measured", "failed", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment and all that happened to it.
+
+    Its status moves along::
+
+        proposed -> approved -> running -> measured
+            |                    ^   |
+            v                    |   v
+         rejected                +- failed (tried again where the kind of failure allows)
+
+    Attributes:
+        id: such as ``e0007``.
+        number: 7 for ``e0007``.
+        proposal: with its prediction.
+        decision: of a person or a rule, once there is one.
+        intents: by attempt, from 1.
+        outcomes: by attempt, from 1.
+        proposed_at: UTC, when the proposal was written.
+        result_hash: hash of the event that holds the last outcome.
+    """
+
+    id: str
+    number: int
+    proposal: Proposal
+    proposed_at: str
+    decision: Decision | None = None
+    intents: tuple[Intent, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    result_hash: str = ""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The last outcome."""
+        return self.outcomes[-1] if self.outcomes else None
+
+    @property
+    def status(self) -> Status:
+        """Where the experiment stands."""
+        if len(self.intents) > len(self.outcomes):
+            return "running"
+        if self.outcomes:
+            return self.outcomes[-1].status
+        if self.decision is None:
+            return "proposed"
+        return "approved" if self.decision.verdict == "approved" else "rejected"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has an outcome, or never will."""
+        return self.status in ("measured", "failed", "rejected")
+
+    def attempts_failed_by(self, kind: FailureKind) -> int:
+        """How many attempts ended with this kind of failure."""
+        return sum(outcome.kind == kind for outcome in self.outcomes)
+
+
+@dataclass(frozen=True)
+class CampaignState:
+    """A campaign as its ledger tells it; ``extend`` gives the state after more events.
+
+    Attributes:
+        campaign: the first event's body: config, seed, table, code version; None for an empty ledger.
+        config: the config in force.
+        experiments: by number, from 1.
+        unfinished: numbers of the experiments that still wait for an outcome or for another attempt.
+        tried: recipes that need not be proposed again, each with the number of its last experiment.
+        cards: hashes of the surrogate cards that the ledger holds.
+        seq, head: number and hash of the last event seen.
+    """
+
+    campaign: dict[str, Any] | None = None
+    config: dict[str, Any] | None = None
+    experiments: HashTrieMap[int, Experiment] = HashTrieMap()  # noqa: RUF009 - immutable
+    unfinished: HashTrieMap[int, None] = HashTrieMap()  # noqa: RUF009 - immutable
+    tried: HashTrieMap[str, int] = HashTrieMap()  # noqa: RUF009 - immutable
+    cards: HashTrieMap[str, None] = HashTrieMap()  # noqa: RUF009 - immutable
+    seq: int = 0
+    head: str = GENESIS
+
+    def __len__(self) -> int:
+        return len(self.experiments)
+
+    def __iter__(self) -> Iterator[Experiment]:
+        for number in range(1, len(self.experiments) + 1):
+            yield self.experiments[number]
+
+    def __getitem__(self, experiment: str) -> Experiment:
+        """The experiment with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        number = number_of(experiment)
+        if number is None or number not in self.experiments:
+            raise KeyError(experiment)
+        return self.experiments[number]
+
+    @property
+    def pending(self) -> list[Experiment]:
+        """Experiments that still wait for an outcome or for another attempt, in order."""
+        return [self.experiments[n] for n in sorted(self.unfinished)]
+
+    @cached_property
+    def measured(self) -> list[Experiment]:
+        """Experiments with a result, in order."""
+        return [e for e in self if e.status == "measured"]
+
+    @cached_property
+    def failed(self) -> list[Experiment]:
+        """Experiments that ended in a failure, in order."""
+        return [e for e in self if e.status == "failed"]
+
+    def retry_allowed(self, experiment: Experiment) -> bool:
+        """Whether its last failure says nothing of the recipe and the limit of such attempts is not reached."""
+        outcome = experiment.outcome
+        if outcome is None or outcome.kind is None or experiment.proposal.route == "hand":
+            return False
+        most = (self.config or {}).get("retries", {}).get(outcome.kind.value, 0)
+        return experiment.attempts_failed_by(outcome.kind) <= int(most)
+
+    def extend(self, events: Iterable[Event]) -> "CampaignState":
+        """The state after these further events."""
+        state = self
+        for event in events:
+            state = _APPLY.get(event.kind, _skip)(state, event)
+            state = replace(state, seq=event.seq, head=event.hash)
+        return state
+
+
+def fold(events: Iterable[Event]) -> CampaignState:
+    """The state after these events, from the first on."""
+    return CampaignState().extend(events)
+
+
+def experiment_id(number: int) -> str:
+    """The id of the n-th experiment, from 1."""
+    return f"e{number:04d}"
+
+
+def number_of(experiment: str) -> int | None:
+    """The number in an experiment's id, however it was typed (``e0007``, ``e7`` or ``7``); None if it is none."""
+    digits = experiment.removeprefix("e")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004
+
+
+def _says_nothing(outcome: Outcome) -> bool:
+    """Whether a failure says nothing of the recipe, so that it may be proposed again."""
+    return outcome.kind in (FailureKind.INSTRUMENT_FAULT, FailureKind.BAD_READING)
+
+
+def _skip(state: CampaignState, _event: Event) -> CampaignState:
+    return state
+
+
+def _campaign(state: CampaignState, event: Event) -> CampaignState:
+    body = loads(event.body)
+    return replace(state, campaign=body, config=body["config"])
+
+
+def _change(state: CampaignState, event: Event) -> CampaignState:
+    return replace(state, config=loads(event.body)["config"])
+
+
+def _surrogate(state: CampaignState, event: Event) -> CampaignState:
+    return replace(state, cards=state.cards.insert(loads(event.body)["hash"], None))
+
+
+def _proposal(state: CampaignState, event: Event) -> CampaignState:
+    number = len(state.experiments) + 1
+    experiment = Experiment(
+        id=str(event.experiment),
+        number=number,
+        proposal=Proposal.model_validate_json(event.body),
+        proposed_at=event.time,
+    )
+    return _with(state, experiment)
+
+
+def _decision(state: CampaignState, event: Event) -> CampaignState:
+    experiment = state[str(event.experiment)]
+    return _with(state, replace(experiment, decision=Decision.model_validate_json(event.body)))
+
+
+def _intent(state: CampaignState, event: Event) -> CampaignState:
+    experiment = state[str(event.experiment)]
+    return _with(
+        state, replace(experiment, intents=(*experiment.intents, Intent.model_validate_json(event.body)))
+    )
+
+
+def _outcome(state: CampaignState, event: Event) -> CampaignState:
+    experiment = state[str(event.experiment)]
+    outcomes = (*experiment.outcomes, Outcome.model_validate_json(event.body))
+    return _with(state, replace(experiment, outcomes=outcomes, result_hash=event.hash))
+
+
+def _with(state: CampaignState, experiment: Experiment) -> CampaignState:
+    unfinished, tried = state.unfinished.discard(experiment.number), state.tried
+    if not experiment.finished or state.retry_allowed(experiment):
+        unfinished = unfinished.insert(experiment.number, None)
+    key = recipe_key(experiment.proposal.recipe)
+    outcome = experiment.outcome
+    if not (experiment.finished and outcome is not None and _says_nothing(outcome)):
+        tried = tried.insert(key, experiment.number)
+    elif tried.get(key) == experiment.number:
+        tried = tried.discard(key)
+    return replace(
+        state,
+        experiments=state.experiments.insert(experiment.number, experiment),
+        unfinished=unfinished,
+        tried=tried,
+    )
+
+
+_APPLY = {
+    "campaign": _campaign,
+    "change": _change,
+    "surrogate": _surrogate,
+    "proposal": _proposal,
+    "decision": _decision,
+    "intent": _intent,
+    "outcome": _outcome,
+}

@@ -1,0 +1,79 @@
+"""The recipes among which a strategy chooses: the untried rows of a pool, or draws from the space."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.proposal import recipe_key
+from labctl.space import Space, sample
+from labctl.strategies.protocol import Situation
+from labctl_drivers.protocol import Recipe
+
+Floats = NDArray[np.float64]
+
+DRAWS = 2048
+"""Candidates drawn from a space without a pool; gradients refine the best of them afterwards."""
+_NEARBY_SHARE = 0.25
+_NEARBY_SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Recipes to choose from.
+
+    Attributes:
+        X: in the unit cube, n x d.
+        recipe: the recipe of a row.
+    """
+
+    X: Floats
+    recipe: Callable[[int], Recipe]
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def best(self, scores: Floats, allowed: Callable[[Recipe], bool], n: int) -> list[int]:
+        """The n rows with the highest scores whose recipes are allowed, best first."""
+        rows: list[int] = []
+        for row in np.argsort(-scores, kind="stable"):
+            if len(rows) == n or np.isnan(scores[row]):
+                break
+            if allowed(self.recipe(int(row))):
+                rows.append(int(row))
+        return rows
+
+
+def candidates(situation: Situation, *, near: Floats | None = None, n: int = DRAWS) -> Candidates:
+    """Untried rows of the pool; without a pool, draws from the space.
+
+    Args:
+        situation: what is known.
+        near: a row of the unit cube; a quarter of the draws are made close to it.
+        n: how many to draw from a space without a pool.
+    """
+    space, tried = situation.space, situation.knowledge.tried
+    if space.pool is not None:
+        rows = untried_rows(space, tried)
+        pool = space.pool
+        return Candidates(pool.X[rows], lambda i: pool.recipe(int(rows[i])))
+    drawn = sample(space, n, situation.rng)
+    if near is not None and not space.mixtures and not space.constraints:
+        scatter = situation.rng.normal(near, _NEARBY_SCALE, (int(n * _NEARBY_SHARE), space.width))
+        drawn += [space.canonical(r) for r in space.decode(np.clip(scatter, 0.0, 1.0))]
+    fresh = [r for r in drawn if recipe_key(r) not in tried]
+    return Candidates(space.encode(fresh), lambda i: fresh[i])
+
+
+def untried_rows(space: Space, tried: Iterable[str]) -> NDArray[np.intp]:
+    """Rows of the pool whose recipes were not tried."""
+    if space.pool is None:
+        raise ValueError("the space has no pool")
+    keep = np.ones(len(space.pool), dtype=bool)
+    for key in tried:
+        row = space.pool.row_of(json.loads(key))
+        if row is not None:
+            keep[row] = False
+    return np.flatnonzero(keep)

@@ -1,0 +1,139 @@
+"""Recipes that are expected to improve on the best one known: log expected improvement on a GP."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.proposal import Alternative, Arm, Predicted, recipe_key
+from labctl.space import Space
+from labctl.strategies.candidates import Candidates, candidates
+from labctl.strategies.protocol import Choice, Situation
+
+Floats = NDArray[np.float64]
+
+_ALTERNATIVES = 3
+_STARTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Candidates in the order of their score."""
+
+    among: Candidates
+    scores: Floats
+    rows: list[int]
+
+
+class Improve:
+    """Choose the candidate with the greatest log expected improvement.
+
+    Noise-aware: what has to be improved on is the best *expected* value among the measured recipes, not
+    the luckiest reading, and replicates of a recipe count as the repeated measurements they are. The
+    closed form and its logarithm follow Ament et al., NeurIPS 2023 (arXiv 2310.20708).
+    """
+
+    arm: Arm = "improve"
+    needs_results = 2
+
+    def choose(self, situation: Situation) -> Choice | None:
+        """Choose the recipe with the greatest expected improvement."""
+        from labctl_models.acquisition.improvement import noisy_incumbent  # noqa: PLC0415
+
+        fitted = situation.surrogates.of(situation.goal)
+        known = situation.knowledge.results[situation.goal].X
+        incumbent = noisy_incumbent(fitted, known)
+        best_known = known[int(np.argmax(fitted.predict(known).mean))]
+        among = candidates(situation, near=best_known)
+        if not len(among):
+            return None
+        ranked = self._rank(situation, among, incumbent)
+        if situation.space.pool is None and len(situation.space.free_columns):
+            ranked = self._refine(situation, ranked, incumbent)
+        if not ranked.rows:
+            return None
+        return self._choice(situation, ranked, incumbent)
+
+    def _rank(self, situation: Situation, among: Candidates, incumbent: float) -> _Ranked:
+        from labctl_models.acquisition.improvement import log_expected_improvement  # noqa: PLC0415
+
+        prediction = situation.surrogates.of(situation.goal).predict(among.X)
+        scores = log_expected_improvement(prediction.mean, prediction.sd, incumbent)
+        return _Ranked(among, scores, among.best(scores, situation.allowed, max(_STARTS, 1 + _ALTERNATIVES)))
+
+    def _refine(self, situation: Situation, ranked: _Ranked, incumbent: float) -> _Ranked:
+        """Climb from the best draws along the continuous columns, within the space's laws."""
+        from labctl_models.acquisition.ascent import ascend  # noqa: PLC0415
+
+        space, fitted = situation.space, situation.surrogates.of(situation.goal)
+        starts = ranked.among.X[ranked.rows]
+        if not len(starts):
+            return ranked
+        climbed = ascend(
+            fitted,
+            incumbent,
+            starts,
+            free=[int(c) for c in space.free_columns],
+            lower=np.zeros(space.width),
+            upper=np.ones(space.width),
+            constraints=_laws(space),
+        )
+        lawful = [
+            recipe
+            for recipe in (space.canonical(r) for r in space.decode(climbed.X))
+            if not space.problems(recipe) and recipe_key(recipe) not in situation.knowledge.tried
+        ]
+        kept = [ranked.among.recipe(row) for row in ranked.rows]
+        distinct = list({recipe_key(r): r for r in (*lawful, *kept)}.values())
+        return self._rank(situation, Candidates(space.encode(distinct), lambda i: distinct[i]), incumbent)
+
+    def _choice(self, situation: Situation, ranked: _Ranked, incumbent: float) -> Choice:
+        rows = ranked.rows[: 1 + _ALTERNATIVES]
+        expected = situation.surrogates.predict(ranked.among.X[rows])
+        chosen = expected[0][situation.goal]
+        others = tuple(
+            Alternative(
+                recipe=dict(ranked.among.recipe(row)), value=float(ranked.scores[row]), predictions=predictions
+            )
+            for row, predictions in zip(rows[1:], expected[1:], strict=True)
+            if np.isfinite(ranked.scores[row])
+        )
+        return Choice(
+            ranked.among.recipe(rows[0]),
+            _because(chosen, situation.sign, incumbent),
+            "log_expected_improvement",
+            float(ranked.scores[rows[0]]) if np.isfinite(ranked.scores[rows[0]]) else None,
+            others,
+        )
+
+
+def _because(chosen: Predicted, sign: float, incumbent: float) -> str:
+    gain = sign * chosen.mean - incumbent
+    than = "better" if gain >= 0 else "worse"
+    return (
+        f"expected {chosen.mean:.4g} ± {chosen.sd:.2g}, that is {abs(gain):.2g} {than} than the best known recipe "
+        f"is expected to be ({sign * incumbent:.4g}), with the greatest expected improvement of all candidates"
+    )
+
+
+def _laws(space: Space) -> list[object]:
+    """The space's linear laws as the ascent takes them: sums at or above a number."""
+    from labctl_models.acquisition.ascent import Linear  # noqa: PLC0415
+
+    system = space.linear_system
+    laws: list[object] = []
+    for rows, rests, sign, equality in (
+        (system.A_eq, system.b_eq, 1.0, True),
+        (system.A_ub, system.b_ub, -1.0, False),
+    ):
+        for row, rest in zip(rows, rests, strict=True):
+            columns = np.flatnonzero(row)
+            laws.append(
+                Linear(
+                    columns=tuple(int(c) for c in columns),
+                    coefficients=tuple(float(sign * row[c]) for c in columns),
+                    rhs=float(sign * rest),
+                    equality=equality,
+                )
+            )
+    return laws

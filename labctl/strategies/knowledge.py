@@ -1,0 +1,116 @@
+"""What the ledger knows, as arrays: results, bounds from failures, and recipes under way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.proposal import digest
+from labctl.space import Space
+from labctl.state import CampaignState, Experiment
+from labctl_drivers.protocol import FailureKind, Recipe
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Measured values of one objective, in its own unit and direction.
+
+    Shapes: X is n x d, y is n; X_bounded is m x d with low and high of length m, infinite where open.
+    """
+
+    X: Floats
+    y: Floats
+    X_bounded: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a campaign's experiments have taught so far.
+
+    Attributes:
+        results: by objective.
+        X_done: every recipe that was carried out or is under way, whatever became of it; m x d.
+        X_pending: the recipes under way; p x d.
+        X_measured: the recipes with a usable result of the goal; n x d.
+        tried: keys of the recipes that must not be chosen again.
+        data: hash over the results used.
+    """
+
+    results: Mapping[str, Results]
+    X_done: Floats
+    X_pending: Floats
+    X_measured: Floats
+    tried: Mapping[str, int]
+    data: str
+
+    @property
+    def n(self) -> int:
+        """How many usable results there are."""
+        return len(self.X_measured)
+
+
+def knowledge(state: CampaignState, space: Space, objectives: Sequence[str], goal: str) -> Knowledge:
+    """Gather what the state knows.
+
+    A measurement counts at the recipe that was really made: where the instrument reports the settings
+    that it reached, those are used, and an ``off_recipe`` failure that carries its values counts as well.
+    """
+    pending, used, bounded = [], [], []
+    done = [e for e in state if e.status != "rejected"]
+    for experiment in done:
+        if not experiment.finished or state.retry_allowed(experiment):
+            pending.append(experiment)
+        elif _usable(experiment, goal):
+            used.append(experiment)
+        elif experiment.outcome is not None and experiment.outcome.kind == FailureKind.CENSORED:
+            bounded.append(experiment)
+    return Knowledge(
+        results={name: _results(space, name, used, bounded) for name in objectives},
+        X_done=space.encode([e.proposal.recipe for e in done]),
+        X_pending=space.encode([e.proposal.recipe for e in pending]),
+        X_measured=space.encode([made(e) for e in used]),
+        tried=state.tried,
+        data=digest([[e.id, _told(e)] for e in (*used, *bounded)]),
+    )
+
+
+def _results(
+    space: Space, objective: str, used: Sequence[Experiment], bounded: Sequence[Experiment]
+) -> Results:
+    told = [(e, e.outcome.values[objective]) for e in used if e.outcome and objective in e.outcome.values]
+    limits = [(e, b) for e in bounded if e.outcome and (b := e.outcome.bounds.get(objective))]
+    return Results(
+        X=space.encode([made(e) for e, _ in told]),
+        y=np.array([y for _, y in told], dtype=np.float64),
+        X_bounded=space.encode([made(e) for e, _ in limits]),
+        low=np.array([-np.inf if b.low is None else b.low for _, b in limits]),
+        high=np.array([np.inf if b.high is None else b.high for _, b in limits]),
+    )
+
+
+def made(experiment: Experiment) -> Recipe:
+    """The recipe that was really made: what was asked, with the settings that the instrument says it reached."""
+    asked = experiment.proposal.recipe
+    actual = experiment.outcome.actual if experiment.outcome is not None else {}
+    return {name: actual.get(name, value) for name, value in asked.items()}
+
+
+def _usable(experiment: Experiment, goal: str) -> bool:
+    outcome = experiment.outcome
+    if outcome is None or goal not in outcome.values:
+        return False
+    return outcome.status == "measured" or outcome.kind == FailureKind.OFF_RECIPE
+
+
+def _told(experiment: Experiment) -> object:
+    """What of an experiment the surrogates see; times and run ids are no part of the data."""
+    outcome = experiment.outcome
+    if outcome is None:
+        return None
+    bounds = {name: bound.body() for name, bound in outcome.bounds.items()}
+    return [dict(made(experiment)), outcome.values, bounds]

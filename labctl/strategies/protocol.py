@@ -1,0 +1,84 @@
+"""The contract of a strategy: from what is known to recipes, each with its reason."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from labctl.proposal import Alternative, Arm
+from labctl.space import Space
+from labctl.strategies.knowledge import Knowledge
+from labctl.strategies.surrogate import Surrogates
+from labctl_drivers.protocol import Recipe
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a strategy may look at.
+
+    Attributes:
+        space: what may be asked for.
+        knowledge: results, failures and recipes under way, as arrays.
+        surrogates: fitted to the results on first use; one for each objective.
+        goal: name of the objective that is optimised.
+        sign: +1 to maximise it, -1 to minimise it.
+        allowed: whether a recipe keeps the lab's hard limits.
+        rng: the only source of chance.
+        seed: of the campaign, for what must be the same in every step.
+        done: how many experiments this strategy has proposed in the campaign so far.
+        initial: how many experiments the start has in all.
+        neighbours: how many known recipes novelty is measured against.
+    """
+
+    space: Space
+    knowledge: Knowledge
+    surrogates: Surrogates
+    goal: str
+    sign: float
+    allowed: Callable[[Recipe], bool]
+    rng: np.random.Generator
+    seed: int
+    done: int = 0
+    initial: int = 1
+    neighbours: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One recipe that a strategy chose.
+
+    Attributes:
+        recipe: in canonical form.
+        because: the reason in one sentence with its numbers.
+        acquisition: name of the score that ranked the candidates, or None where chance did.
+        value: its value for this recipe.
+        alternatives: the strongest candidates not chosen.
+    """
+
+    recipe: Recipe
+    because: str
+    acquisition: str | None = None
+    value: float | None = None
+    alternatives: Sequence[Alternative] = field(default=())
+
+
+class Strategy(Protocol):
+    """A way to choose the next experiment.
+
+    A strategy is one class in one file of this folder, named in ``labctl.strategy.STRATEGIES``. It has no
+    state and no memory: ``choose`` is a pure function of the situation, so that the same ledger and seed
+    always give the same choice. It must return a recipe that the space has no problem with, that is
+    allowed, and that was not tried (``situation.knowledge.tried``), or None if there is none left.
+
+    Attributes:
+        arm: what its proposals are called in the ledger.
+        needs_results: how many measured results it needs before it can choose.
+    """
+
+    arm: Arm
+    needs_results: int
+
+    def choose(self, situation: Situation) -> Choice | None:
+        """Choose one recipe, or None if no candidate is left."""
+        ...

@@ -1,0 +1,86 @@
+"""Surrogates of a campaign's objectives, fitted when first asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.proposal import Predicted
+from labctl.strategies.knowledge import Knowledge, Results
+
+if TYPE_CHECKING:
+    from labctl_models.surrogates.gp import FittedGP
+
+Floats = NDArray[np.float64]
+
+LEAST_RESULTS = 2
+"""With fewer results there is no scatter to learn from, so nothing is predicted."""
+
+
+@dataclass(frozen=True)
+class Surrogates:
+    """One Gaussian process for each objective, in that objective's own unit and direction.
+
+    Recipes under way are taken to come out as expected (the kriging believer of Ginsbourger et al. 2010),
+    so that a second proposal does not repeat the first.
+    """
+
+    knowledge: Knowledge
+    signs: Mapping[str, float]
+    seed: int
+    _fitted: dict[str, "FittedGP"] = field(default_factory=dict, repr=False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are results enough to fit to."""
+        return self.knowledge.n >= LEAST_RESULTS
+
+    def of(self, objective: str) -> "FittedGP":
+        """The surrogate of ``sign * objective``, so that more is better where a goal has a direction."""
+        if objective not in self._fitted:
+            fitted = fit(self.knowledge.results[objective], self.signs[objective], self.seed)
+            pending = self.knowledge.X_pending
+            if len(pending):
+                fitted = fitted.condition_on(pending, fitted.predict(pending).mean)
+            self._fitted[objective] = fitted
+        return self._fitted[objective]
+
+    def predict(self, X: Floats) -> list[dict[str, Predicted]]:
+        """What is expected of every objective at each row of X (n x d), in its own unit and direction."""
+        if not self.ready or not len(X):
+            return [{} for _ in X]
+        rows: list[dict[str, Predicted]] = [{} for _ in X]
+        for objective, sign in self.signs.items():
+            if len(self.knowledge.results[objective].y) < LEAST_RESULTS:
+                continue
+            fitted = self.of(objective)
+            prediction = fitted.predict(X)
+            for row, mean, sd in zip(rows, prediction.mean, prediction.sd, strict=True):
+                row[objective] = Predicted(mean=sign * float(mean), sd=float(sd), noise_sd=float(fitted.noise_sd))
+        return rows
+
+
+def fit(results: Results, sign: float, seed: int) -> "FittedGP":
+    """Fit a Gaussian process to ``sign * y``, and let it know the bounds of censored measurements.
+
+    A bound only matters where the surrogate contradicts it: there, and only there, the value at the
+    bound is added and the surrogate is fitted again. What lies beyond a detector is thus never taken for
+    a number as long as the surrogate already agrees with it.
+    """
+    from labctl_models.surrogates.gp import GaussianProcess  # noqa: PLC0415 - scipy is slow to import
+
+    process = GaussianProcess()
+    X, y = results.X, sign * results.y
+    fitted = process.fit(X, y, seed=seed)
+    if not len(results.X_bounded):
+        return fitted
+    low, high = (results.low, results.high) if sign > 0 else (-results.high, -results.low)
+    expected = fitted.predict(results.X_bounded).mean
+    nearest = np.clip(expected, low, high)
+    against = nearest != expected
+    if not against.any():
+        return fitted
+    X_all = np.vstack([X, results.X_bounded[against]])
+    return process.fit(X_all, np.concatenate([y, nearest[against]]), seed=seed)
