@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labctl.card import Card, CardColumn, read_card
+from labctl.card import Card, CardColumn, Package, read_card
 from labctl.errors import RefusedError, RequestError
 from labctl.headers import plain
 from labctl.tables import Column, Table, listed, read_table
@@ -46,8 +46,8 @@ def load_card(name_or_path: str, beside: Path | None = None) -> Card:
     known = {path.stem: path for path in sorted(cards_folder().glob("*.yaml"))}
     if name_or_path not in known:
         raise RequestError(
-            f"no table is called {name_or_path!r}; known are {', '.join(known)}, and a table of your own needs "
-            "a card, whose file name ends in .yaml"
+            f"no table is called {name_or_path!r}; known are {', '.join(known)}, "
+            "and a table of your own needs a card, whose file name ends in .yaml"
         )
     return read_card(known[name_or_path])
 
@@ -130,7 +130,8 @@ def _matching(card: Card, table: Table, position: int, wanted: CardColumn) -> Co
     """The column of the file that a column of the card means."""
     if not card.header and len(table.columns) != len(card.columns):
         raise RequestError(
-            f"has {len(table.columns)} columns, but the card {card.path} lists {len(card.columns)}; list them all",
+            f"has {len(table.columns)} columns, but the card {card.path} lists {len(card.columns)}; "
+            "list them all",
             file=table.path,
         )
     place = wanted.position if card.header else position
@@ -155,21 +156,22 @@ def _places(card: Card) -> Iterator[Path]:
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder and card.file.folder:
         yield Path(folder) / card.file.folder
-    if card.file.package is not None:
-        try:
-            yield Path(
-                str(
-                    importlib.metadata.distribution(card.file.package.name).locate_file(
-                        card.file.package.path
-                    )
-                )
-            )
-        except importlib.metadata.PackageNotFoundError:
-            pass
+    packaged = _in_package(card.file.package) if card.file.package is not None else None
+    if packaged is not None:
+        yield packaged
     if card.file.beside:
         yield card.path.parent / card.file.beside
     if card.file.url is not None:
         yield _cached(card)
+
+
+def _in_package(package: Package) -> Path | None:
+    """The file in an installed package; read from its folder, so that none of its code runs."""
+    try:
+        distribution = importlib.metadata.distribution(package.name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return Path(str(distribution.locate_file(package.path)))
 
 
 def _cached(card: Card) -> Path:
@@ -185,8 +187,9 @@ def _checked(card: Card, path: Path) -> Path:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != card.file.sha256:
         raise RefusedError(
-            f"{path}: is not the table {card.name} that its card describes (sha256 expected {card.file.sha256}, "
-            f"found {digest}); restore the original file, or write a card of your own for this one"
+            f"{path}: is not the table {card.name} that its card describes "
+            f"(sha256 expected {card.file.sha256}, found {digest}); "
+            "restore the original file, or write a card of your own for this one"
         )
     return path
 

@@ -113,8 +113,8 @@ def _factor(card: Card, column: Column, unit: str, part: str) -> float:
     factor = units.factor(column.unit, unit)
     if factor is None:
         raise RequestError(
-            f"{part}.{column.name}.unit: {unit} cannot be had from the {column.unit} of the table {card.name}; "
-            f"write {column.unit}, or correct the card"
+            f"{part}.{column.name}.unit: {unit} cannot be had from the {column.unit} "
+            f"of the table {card.name}; write {column.unit}, or correct the card"
         )
     return factor
 

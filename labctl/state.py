@@ -88,10 +88,10 @@ class CampaignState:
 
     campaign: dict[str, Any] | None = None
     config: dict[str, Any] | None = None
-    experiments: HashTrieMap[int, Experiment] = HashTrieMap()  # noqa: RUF009 - immutable
-    unfinished: HashTrieMap[int, None] = HashTrieMap()  # noqa: RUF009 - immutable
-    tried: HashTrieMap[str, int] = HashTrieMap()  # noqa: RUF009 - immutable
-    cards: HashTrieMap[str, None] = HashTrieMap()  # noqa: RUF009 - immutable
+    experiments: "HashTrieMap[int, Experiment]" = HashTrieMap()  # noqa: RUF009 - immutable
+    unfinished: "HashTrieMap[int, None]" = HashTrieMap()  # noqa: RUF009 - immutable
+    tried: "HashTrieMap[str, int]" = HashTrieMap()  # noqa: RUF009 - immutable
+    cards: "HashTrieMap[str, None]" = HashTrieMap()  # noqa: RUF009 - immutable
     seq: int = 0
     head: str = GENESIS
 

@@ -147,7 +147,8 @@ def _written(
     """The choice as the ledger keeps it, with its prediction."""
     surrogates, space = situation.surrogates, situation.space
     predictions, cards = {}, []
-    if surrogates.ready and (predict or choice.acquisition == "log_expected_improvement"):
+    rests_on_it = choice.acquisition == "log_expected_improvement"
+    if surrogates.ready and (rests_on_it or (predict and surrogates.trustworthy)):
         predictions = surrogates.predict(space.encode([choice.recipe]))[0]
         for objective in predictions:
             card = surrogates.of(objective).card

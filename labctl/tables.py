@@ -276,9 +276,10 @@ def _named_columns(
     remarks_in: Collection[str],
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     found, notes = [], []
+    expected = {plain(name).casefold() for name in remarks_in} | {name.casefold() for name in remarks_in}
     named = zip(unlike_names(headers), headers, columns, strict=True)
     for position, ((name, unit), header, cells) in enumerate(named, start=1):
-        keep_text = name in remarks_in or plain(header) in remarks_in or header in remarks_in
+        keep_text = bool({name.casefold(), plain(header).casefold(), header.casefold()} & expected)
         column = typed(cells, name, comma=comma, keep_text=keep_text)
         if not plain(header) and not any(cell not in MISSING for cell in column.cells):
             continue

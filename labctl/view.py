@@ -43,7 +43,7 @@ def look(file: Path, folder: Path | None = None) -> View:
     path = ledger_of(file, folder)
     with Ledger.read(path) as ledger:
         state = fold(ledger.events())
-    if state.config is not None:
+    if state.config is not None and state.config != config.as_json():
         config = CampaignConfig(file, CampaignModel.model_validate(state.config))
     return view_of(config, state, path)
 

@@ -19,7 +19,7 @@ from bluesky.utils import DuringTask, RunEngineInterrupted
 from labctl_drivers.documents import Guard, JsonLines, Sink
 from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument, Reading
 from labctl_drivers.runplan import Progress, run
-from labctl_drivers.verdict import UNSETTLED, failure_of, sentence
+from labctl_drivers.verdict import failure_of, sentence, unsettled
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ class Lane:
             if timer is not None:
                 timer.cancel()
         outcome = progress.outcome or _halted(progress)
-        if isinstance(outcome, ExperimentFailed) and outcome.kind in UNSETTLED:
+        if isinstance(outcome, ExperimentFailed) and unsettled(outcome):
             logger.info("%s: %s", attempt.key, outcome.message, exc_info=progress.error)
             outcome = _made_safe(instrument, outcome)
         return Finished(

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,8 @@ class Memory:
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute("PRAGMA synchronous=FULL")
         self._file.executescript(_SCHEMA)
+        # A driver that is only built to look at its options is never closed by anybody.
+        weakref.finalize(self, self._file.close)
 
     def started(self, attempt: Attempt, detail: Mapping[str, Json] | None = None) -> None:
         """Write down that an attempt begins; call it before anything that cannot be undone.

@@ -31,13 +31,12 @@ class Notes:
     """What one plan has asked of its devices so far.
 
     Attributes:
-        stage: where the plan stands: "check" before the first device moves, then "set", "process" or
-            "measure".
+        stage: where the plan stands: "start" before its first message, then "set", "process" or "measure".
         primary_events: how many events the plan itself put into the stream ``primary``.
     """
 
     def __init__(self) -> None:
-        self.stage = "check"
+        self.stage = "start"
         self.primary_events = 0
         self._last: Msg | None = None
         self._bundle: str | None = None

@@ -8,9 +8,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from bluesky import plan_stubs as bps
-from bluesky.utils import Msg
-
 from labctl_drivers.documents import plain
 from labctl_drivers.memory import Memory, Remembered
 from labctl_drivers.protocol import (
@@ -112,8 +109,10 @@ class ReplayInstrument:
             return None
         return f"the table has no row with {', '.join(f'{name} = {value}' for name, value in recipe.items())}"
 
-    def start(self, attempt: Attempt) -> Generator[Msg, Any, Reading]:
+    def start(self, attempt: Attempt) -> Generator[Any, Any, Reading]:
         """Read the attempt's row, as a device with settings and values in one event."""
+        from bluesky import plan_stubs as bps  # noqa: PLC0415 - a table can be read without Bluesky
+
         recipe = canonical(attempt.recipe)
         if recipe not in self._places:
             raise ExperimentFailed(

@@ -58,7 +58,10 @@ def known(unit: str) -> Any:  # noqa: ANN401 - a pint unit, whose class depends 
 def _registry() -> Any:  # noqa: ANN401 - pint is imported only here
     import pint  # noqa: PLC0415 - half a second that most campaigns never need
 
-    return pint.UnitRegistry()
+    registry: Any = pint.UnitRegistry()
+    registry.define("vickers = kilogram_force / millimeter ** 2 = HV")  # ISO 6507-1
+    registry.define("equivalent = [] = equiv")
+    return registry
 
 
 def _is_difference(unit: Any) -> bool:  # noqa: ANN401 - see known

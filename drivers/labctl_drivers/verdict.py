@@ -13,10 +13,18 @@ from labctl_drivers.protocol import ExperimentFailed, FailureKind, Reading
 _ADDRESS = re.compile(r"\s+at 0x[0-9a-fA-F]+")
 _LONGEST = 400
 
-#: Kinds after which nobody knows how the machine stands, so that it is brought into its safe state. After
-#: the others the driver itself ended the attempt in good order: a sample that cracked or a reading beyond
-#: the scale says nothing against the machine, and stopping it would only cool a furnace for no reason.
-UNSETTLED = frozenset({FailureKind.INSTRUMENT_FAULT, FailureKind.ABORTED, FailureKind.UNKNOWN})
+_UNSETTLED = frozenset({FailureKind.INSTRUMENT_FAULT, FailureKind.ABORTED, FailureKind.UNKNOWN})
+
+
+def unsettled(failure: ExperimentFailed) -> bool:
+    """Whether nobody knows how the machine stands, so that it has to be brought into its safe state.
+
+    After the other kinds the driver itself ended the attempt in good order: a sample that cracked or a
+    reading beyond the scale says nothing against the machine, and stopping it would cool a furnace for no
+    reason. Where the driver refused at the stage "check", nothing was moved by this attempt, and what may
+    still be running under the same key is left alone.
+    """
+    return failure.kind in _UNSETTLED and failure.stage != "check"
 
 
 def sentence(error: BaseException) -> str:

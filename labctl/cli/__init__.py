@@ -3,35 +3,41 @@
 import sys
 from collections.abc import Sequence
 
+import typer
+
 from labctl.cli.app import app
 from labctl.cli.output import complain
 from labctl.errors import LabctlError
 
 __all__ = ["main"]
 
+# Typer carries its own copy of click, whose errors it exports only in part.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _BROKEN_PIPE = 141
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; whatever goes wrong is said in one sentence."""
-    import click  # noqa: PLC0415 - typer has imported it already
-
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
     try:
-        result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        result = app(args=given, standalone_mode=False)
     except LabctlError as error:
-        return complain(str(error), error.exit_code)
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx is not None else "labctl"
-        return complain(f"{error.format_message().rstrip('.')}; `{where} --help` shows how", 2)
-    except click.exceptions.Exit as error:
+        return complain(str(error), error.exit_code, as_json=as_json)
+    except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context is not None else "labctl"
+        sentence = error.format_message() if hasattr(error, "format_message") else str(error)
+        return complain(f"{sentence.rstrip('.')}; `{where} --help` shows how", 2, as_json=as_json)
+    except typer.Exit as error:
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return complain("stopped", _INTERRUPTED)
+    except (typer.Abort, KeyboardInterrupt):
+        return complain("stopped", _INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         sys.stderr.close()
         return _BROKEN_PIPE
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return complain(f"{place}{error.strerror or error}; check the path and the disk", 2)
+        return complain(f"{place}{error.strerror or error}; check the path and the disk", 2, as_json=as_json)
     return result if isinstance(result, int) else 0

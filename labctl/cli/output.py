@@ -49,10 +49,10 @@ def say(text: str) -> None:
     sys.stderr.write(text.rstrip() + "\n")
 
 
-def complain(sentence: str, code: int) -> int:
-    """Say in one sentence what is wrong; with ``--json``, as an object on stdout too."""
+def complain(sentence: str, code: int, *, as_json: bool) -> int:
+    """Say in one sentence what is wrong; with ``as_json``, as an object on stdout too."""
     one_line = " ".join(sentence.split())
     sys.stderr.write(f"labctl: {one_line}\n")
-    if "--json" in sys.argv[1:]:
+    if as_json:
         sys.stdout.write(json.dumps({"error": one_line, "exit": code}, ensure_ascii=False) + "\n")
     return code

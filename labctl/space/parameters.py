@@ -225,9 +225,9 @@ class Formula(_Chosen):
     @property
     def width(self) -> int:
         """Number of columns in the unit cube."""
-        from labctl_models.features import N_FEATURES  # noqa: PLC0415
+        from labctl_models.features import FEATURE_NAMES  # noqa: PLC0415
 
-        return N_FEATURES
+        return len(FEATURE_NAMES)
 
     def encode(self, values: Sequence[Setting] | Floats) -> Floats:
         """Formulas to scaled Magpie features, n to n x 132."""

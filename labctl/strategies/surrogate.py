@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 LEAST_RESULTS = 2
-"""With fewer results there is no scatter to learn from, so nothing is predicted."""
+"""With fewer results there is no scatter to learn from."""
+ENOUGH_RESULTS = 5
+"""Below this a surrogate may rank candidates, but its standard deviations are not worth writing down
+unless the choice rests on them: two results that happen to agree would promise a certainty nobody has."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Surrogates:
     def ready(self) -> bool:
         """Whether there are results enough to fit to."""
         return self.knowledge.n >= LEAST_RESULTS
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether there are results enough for a prediction that nothing rests on but its own record."""
+        return self.knowledge.n >= ENOUGH_RESULTS
 
     def of(self, objective: str) -> "FittedGP":
         """The surrogate of ``sign * objective``, so that more is better where a goal has a direction."""

@@ -4,13 +4,7 @@ import asyncio
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
-from bluesky import plan_stubs as bps
-from bluesky.run_engine import get_bluesky_event_loop
-from bluesky.utils import Msg, RunEngineControlException
-from ophyd_async.core import init_devices
-
 from labctl_drivers.memory import Memory
-from labctl_drivers.notes import Notes
 from labctl_drivers.protocol import (
     Answer,
     Attempt,
@@ -21,14 +15,11 @@ from labctl_drivers.protocol import (
     Setting,
     Surroundings,
 )
-from labctl_drivers.simulated.clock import Clock
 from labctl_drivers.simulated.course import HARDNESS_UNIT, Course, Treatment, follow
-from labctl_drivers.simulated.devices import Furnace, HardnessTester, HoldTimer, QuenchTank
 from labctl_drivers.simulated.fate import drawn
 from labctl_drivers.simulated.physics import HEAT_TRANSFER, ROOM_C, Alloy
 from labctl_drivers.simulated.settings import BenchSettings
 from labctl_drivers.units import UnitError, convert
-from labctl_drivers.verdict import failure_of
 
 HOTTEST_C = 600.0
 _STOP_S = 5.0
@@ -70,6 +61,18 @@ class FurnaceBench:
 
     def connect(self) -> None:
         """Make and connect the devices on Bluesky's default event loop."""
+        # Bluesky and ophyd-async take a second to import, which a campaign that only looks need not spend.
+        from bluesky.run_engine import get_bluesky_event_loop  # noqa: PLC0415 - see above
+        from ophyd_async.core import init_devices  # noqa: PLC0415 - see above
+
+        from labctl_drivers.simulated.clock import Clock  # noqa: PLC0415 - see above
+        from labctl_drivers.simulated.devices import (  # noqa: PLC0415 - see above
+            Furnace,
+            HardnessTester,
+            HoldTimer,
+            QuenchTank,
+        )
+
         clock = Clock(self.settings.speed)
         self._loop = get_bluesky_event_loop()  # type: ignore[no-untyped-call]
         with init_devices(set_name=False):
@@ -91,7 +94,7 @@ class FurnaceBench:
                 return f"{name} must be one of {', '.join(values)}, and is {recipe[name]!r}"
         return None
 
-    def start(self, attempt: Attempt) -> Generator[Msg, Any, Reading]:
+    def start(self, attempt: Attempt) -> Generator[Any, Any, Reading]:
         """Load, age, quench, measure."""
         course = self._course(attempt)
         self._memory.started(attempt)
@@ -137,7 +140,9 @@ class FurnaceBench:
         await asyncio.gather(*(one.stop(success=True) for one in (self._furnace, self._timer)))  # type: ignore[no-untyped-call]
         self._furnace.cool()
 
-    def _carry_out(self, course: Course) -> Generator[Msg, Any, None]:
+    def _carry_out(self, course: Course) -> Generator[Any, Any, None]:
+        from bluesky import plan_stubs as bps  # noqa: PLC0415 - see connect
+
         for device in (self._furnace, self._timer):
             device.load(course)
         self._tank.course = self._tester.course = course
@@ -195,6 +200,11 @@ class FurnaceBench:
 
 
 def _ended_by(error: BaseException) -> ExperimentFailed:
+    from bluesky.utils import RunEngineControlException  # noqa: PLC0415 - see connect
+
+    from labctl_drivers.notes import Notes  # noqa: PLC0415 - see connect
+    from labctl_drivers.verdict import failure_of  # noqa: PLC0415 - see connect
+
     if isinstance(error, RunEngineControlException | GeneratorExit):
         message = "the controller broke the attempt off, and the furnace was switched off"
         return ExperimentFailed(FailureKind.ABORTED, message, stage="process")

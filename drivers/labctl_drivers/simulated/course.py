@@ -10,8 +10,8 @@ from labctl_drivers.simulated import physics
 from labctl_drivers.simulated.fate import Fate
 from labctl_drivers.simulated.settings import BenchSettings
 
-HARDNESS_UNIT = "kgf/mm**2"
-"""HV is a load in kilogram-force over an area in mm²; pint knows no unit of the name HV."""
+HARDNESS_UNIT = "HV"
+"""A load in kilogram-force over the area of the indent in mm²."""
 
 _HUMIDITY_HV_PER_PERCENT = -0.05
 _USUAL_HUMIDITY = 45.0

@@ -149,7 +149,7 @@ class QuenchTank(StandardReadable):
 
 
 class HardnessTester(StandardReadable):
-    """Presses a row of indents into the sample and reads their mean hardness, in kgf/mm² (HV)."""
+    """Presses a row of indents into the sample and reads their mean hardness, in HV."""
 
     _SECONDS_EACH = 30.0
 
