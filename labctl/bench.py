@@ -109,7 +109,8 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
 def _replay(
     config: CampaignConfig, surroundings: Surroundings, seconds: float, limits_file: Path | None
 ) -> Bench:
-    from labctl.datasets import history, load_card, read, with_choices  # noqa: PLC0415 - pandas is slow to import
+    from labctl.datasets import load_card, read  # noqa: PLC0415 - pandas is slow to import
+    from labctl.history import history, with_choices  # noqa: PLC0415
     from labctl_drivers.replay import ReplayInstrument  # noqa: PLC0415
 
     model = config.model

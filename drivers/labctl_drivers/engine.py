@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 WEEK_S = 7 * 24 * 3600.0
 _CLOSING_S = 10.0
+_CLOSED = "the lane was closed"
 # Bluesky's default event loop and sys.stdout belong to the whole process, so lanes take turns with them.
 _DEFAULT_LOOP = threading.Lock()
 _STDOUT = threading.Lock()
@@ -146,10 +147,11 @@ class Lane:
 
     def close(self) -> None:
         """Abort what runs, drop what waits, and end the lane's thread and event loop; safe to call twice."""
-        if self.closed:
-            return
-        self.closed = True
-        self.abort("the lane was closed")
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        self.abort(_CLOSED)
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._writer is not None:
             self._writer.close()
@@ -187,6 +189,8 @@ class Lane:
         started, clock = time.time(), time.monotonic()
         with self._lock:
             self._current = progress
+            if self.closed:  # close() came between the queue and here, and found nothing to abort
+                progress.interruption = ExperimentFailed(FailureKind.ABORTED, _CLOSED, stage="process")
         timer = self._timer(progress)
         try:
             self.engine(run(self.name, instrument, attempt, progress))

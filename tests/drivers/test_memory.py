@@ -1,0 +1,148 @@
+"""An instrument remembers what it started, through crashes, other processes and bad readings."""
+
+import math
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labctl_drivers.memory import AlreadyStarted, Memory
+from labctl_drivers.protocol import Attempt, Bound, ExperimentFailed, FailureKind, Reading
+
+READING = Reading({"y": 2.5}, {"y": "nm"}, actual={"x": 1.01, "dye": "red"}, raw={"trace": [1, None, "a"]})
+
+
+@pytest.fixture(params=["on disk", "in memory"])
+def memory(request, tmp_path):
+    memory = Memory(tmp_path / "deep" if request.param == "on disk" else None, "toy")
+    yield memory
+    memory.close()
+
+
+def same(one, two):
+    return (one.kind, one.message, one.stage, one.bounds, one.reading) == (
+        two.kind,
+        two.message,
+        two.stage,
+        two.bounds,
+        two.reading,
+    )
+
+
+def test_an_attempt_goes_from_never_to_started_to_finished(memory, attempt):
+    assert memory.lookup("k1") is None
+    memory.started(attempt("k1", {"x": 1.0, "dye": "red"}, x="mm"), {"row": 3})
+    known = memory.lookup("k1")
+    assert known.attempt == attempt("k1", {"x": 1.0, "dye": "red"}, x="mm")
+    assert (known.detail, known.result) == ({"row": 3}, None)
+    memory.finished("k1", READING)
+    assert memory.lookup("k1").result == READING
+
+
+def test_a_key_is_started_once(memory, attempt):
+    memory.started(attempt("k1"))
+    with pytest.raises(AlreadyStarted, match="k1 was started before") as caught:
+        memory.started(attempt("k1", {"x": 9.0}))
+    assert caught.value.kind is FailureKind.UNKNOWN
+    assert memory.lookup("k1").attempt.recipe == {"x": 1.0}
+    assert len(list(memory.all())) == 1
+
+
+def test_the_first_result_stands_and_none_comes_without_a_start(memory, attempt):
+    with pytest.raises(KeyError, match="never started"):
+        memory.finished("k1", READING)
+    memory.started(attempt("k1"))
+    memory.finished("k1", READING)
+    memory.finished("k1", ExperimentFailed(FailureKind.ABORTED, "late", stage="process"))
+    assert memory.lookup("k1").result == READING
+
+
+@given(
+    kind=st.sampled_from(FailureKind),
+    message=st.text(),
+    stage=st.text(),
+    low=st.none() | st.floats(allow_nan=False),
+    high=st.none() | st.floats(allow_nan=False),
+    values=st.none() | st.dictionaries(st.text(), st.floats(allow_nan=False)),
+)
+@settings(max_examples=50, deadline=None)
+def test_every_failure_comes_back_as_it_was(kind, message, stage, low, high, values):
+    reading = None if values is None else Reading(values, {}, {}, {})
+    failure = ExperimentFailed(kind, message, stage=stage, reading=reading, bounds={"y": Bound(low, high)})
+    memory = Memory(None, "toy")
+    memory.started(Attempt("k", "c", "e", 1, {}, {}))
+    memory.finished("k", failure)
+    assert same(memory.lookup("k").result, failure)
+    memory.close()
+
+
+def test_a_reading_of_nan_and_read_only_mappings_come_back(memory, attempt):
+    frozen = MappingProxyType({"y": math.nan})
+    memory.started(attempt("k1", MappingProxyType({"x": 1.0})))
+    memory.finished("k1", Reading(frozen, MappingProxyType({"y": "nm"})))
+    assert math.isnan(memory.lookup("k1").result.values["y"])
+
+
+def test_what_is_on_disk_outlives_the_process_and_keeps_its_order(tmp_path, attempt):
+    first = Memory(tmp_path, "toy")
+    for number in (3, 1, 2):
+        first.started(attempt(f"k{number}"))
+    first.finished("k1", READING)
+    first.close()
+    second = Memory(tmp_path, "toy")
+    assert [known.attempt.key for known in second.all()] == ["k3", "k1", "k2"]
+    assert [known.result for known in second.all()] == [None, READING, None]
+    second.close()
+
+
+def test_two_processes_cannot_both_start_a_key(tmp_path, attempt):
+    one, two = Memory(tmp_path, "toy"), Memory(tmp_path, "toy")
+    one.started(attempt("k1"))
+    with pytest.raises(AlreadyStarted):
+        two.started(attempt("k1"))
+    one.close()
+    two.close()
+
+
+def test_a_killed_process_leaves_its_start_behind(tmp_path):
+    script = """
+        import os, pathlib, signal, sys
+        from labctl_drivers.memory import Memory
+        from labctl_drivers.protocol import Attempt
+        memory = Memory(pathlib.Path(sys.argv[1]), "toy")
+        for number in range(5):
+            memory.started(Attempt(f"k{number}", "c", "e", 1, {"x": 1.0}, {}))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    memory = Memory(tmp_path, "toy")
+    assert [known.attempt.key for known in memory.all()] == [f"k{number}" for number in range(5)]
+    memory.close()
+
+
+def test_a_power_cut_cannot_take_back_a_start(tmp_path):
+    memory = Memory(tmp_path, "toy")
+    assert memory._file.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert memory._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    memory.close()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a b", "a/b", "x" * 65])
+def test_a_name_that_is_no_file_name_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match="cannot name a file"):
+        Memory(tmp_path, name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_damaged_file_is_not_taken_for_an_empty_memory(tmp_path):
+    (tmp_path / "toy.sqlite").write_bytes(b"not a database at all, but long enough to have a header" * 20)
+    with pytest.raises(sqlite3.DatabaseError):
+        Memory(tmp_path, "toy")
