@@ -75,7 +75,7 @@ class Bench:
         """What is recorded when an instrument that ran on by itself never finishes."""
         return ExperimentFailed(
             FailureKind.UNKNOWN,
-            f"the instrument still said 'running' after the time limit of {self.time_limit_s:g} s; look at it",
+            f"the instrument still said 'running' after its time limit of {self.time_limit_s:g} s; look at it",
             stage="recover",
         )
 
@@ -179,7 +179,7 @@ def _builder(config: CampaignConfig, surroundings: Surroundings) -> Callable[[],
 
 
 def _check_options(config: CampaignConfig) -> None:
-    """Build the instrument once without a folder, so that a wrong option is found before anything is written."""
+    """Build the instrument once without a folder, so that a wrong option is found before writing."""
     from labctl import units  # noqa: PLC0415
     from labctl_drivers.registry import build  # noqa: PLC0415
 
@@ -190,12 +190,18 @@ def _check_options(config: CampaignConfig) -> None:
         raise RequestError(str(error), file=config.path, key="instrument.options") from None
     for part, given, known in (
         ("parameters", config.space.units, getattr(trial, "parameter_units", None)),
-        ("objectives", {n: o.unit for n, o in model.objectives.items()}, getattr(trial, "quantity_units", None)),
+        (
+            "objectives",
+            {n: o.unit for n, o in model.objectives.items()},
+            getattr(trial, "quantity_units", None),
+        ),
     ):
         for name, unit in (known or {}).items():
             if name in given and units.factor(given[name], unit) is None:
                 raise RequestError(
-                    f"is in {given[name]}, but the instrument works in {unit}", file=config.path, key=f"{part}.{name}"
+                    f"is in {given[name]}, but the instrument works in {unit}",
+                    file=config.path,
+                    key=f"{part}.{name}",
                 )
         for name in given:
             if known is not None and name not in known:

@@ -1,6 +1,5 @@
 """The loop: fold the ledger, propose, review, dispatch, record; and the one object that holds it together."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labctl import review
+from labctl.beginning import first_event, seed_that_holds
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
 from labctl.dispatch import answered, attempt_of, outcome
@@ -15,8 +15,9 @@ from labctl.errors import RefusedError, RequestError
 from labctl.ledger import Ledger
 from labctl.proposal import Decision, Intent, Outcome
 from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
+from labctl.stopping import why_to_stop
 from labctl.strategy import code_version, propose
-from labctl.summary import Summary, summarise, value_of
+from labctl.summary import Summary, summarise
 from labctl_drivers.protocol import Recipe
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Campaign:
         bench = set_up(config, folder=where, seed=config.model.seed if seed is None else seed)
         ledger = Ledger.write(where / "ledger.sqlite")
         try:
-            seed = _check_against(ledger, config, bench, seed)
+            seed = seed_that_holds(ledger, config, bench, seed)
             if seed != bench.seed:
                 bench = set_up(config, folder=where, seed=seed)
             return cls(config, ledger, bench, folder=where, seed=seed)._begin()
@@ -143,7 +144,7 @@ class Campaign:
             proposed.append(experiment)
         return proposed
 
-    def record(  # noqa: PLR0913 - a result has this many sides
+    def record(
         self,
         experiment: str,
         values: Mapping[str, float] | None = None,
@@ -205,7 +206,8 @@ class Campaign:
         number = number_of(experiment)
         if number is None or number not in self._state.experiments:
             raise RequestError(
-                f"there is no experiment {experiment!r}; `labctl status` lists those there are", key="EXPERIMENT"
+                f"there is no experiment {experiment!r}; `labctl status` lists those there are",
+                key="EXPERIMENT",
             )
         return self._state.experiments[number]
 
@@ -339,14 +341,7 @@ class Campaign:
     def _begin(self) -> Self:
         content = self.config.as_json()
         if self._state.campaign is None:
-            body = {
-                "config": content,
-                "seed": self.seed,
-                "table": self.bench.table,
-                "token": f"{self.config.name}/{self.bench.token}",
-                "code": code_version(),
-            }
-            self._append("campaign", body)
+            self._append("campaign", first_event(self.config, self.bench, self.seed))
         elif content != self._state.config:
             self._append("change", {"config": content, "code": code_version()})
         return self
@@ -364,26 +359,7 @@ class Campaign:
             return "stopped", self._stop_reason
         if self._unfinished() is not None:
             return None
-        state, rules = self._state, self.config.model.budget
-        done = sum(e.status != "rejected" for e in state)
-        if done >= budget:
-            return "finished", f"the budget of {budget} experiments is spent"
-        if self._target_reached():
-            return "finished", "the target is reached"
-        in_a_row = _failures_in_a_row(state)
-        if rules.failures_in_a_row is not None and in_a_row >= rules.failures_in_a_row:
-            return "halted", f"{in_a_row} experiments in a row failed; look at the instruments and the recipes"
-        return None
-
-    def _target_reached(self) -> bool:
-        target, (goal, objective) = self.config.model.budget.target, self.config.goal
-        if target is None:
-            return False
-        from labctl import units  # noqa: PLC0415
-
-        wanted = target.value * (units.factor(target.unit, objective.unit) or 1.0)
-        values = [value_of(e, goal) for e in self._state.measured]
-        return any(self.config.sign * (v - wanted) >= 0 for v in values if v is not None)
+        return why_to_stop(self.config, self._state, budget)
 
     def _summary(self, status: str, why: str) -> Summary:
         path = None if self._ledger.path is None else str(self._ledger.path)
@@ -403,50 +379,3 @@ class Campaign:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _failures_in_a_row(state: CampaignState) -> int:
-    count = 0
-    for number in range(len(state), 0, -1):
-        status = state.experiments[number].status
-        if status == "measured":
-            break
-        count += status == "failed"
-    return count
-
-
-_FIXED = ("campaign", "parameters", "mixtures", "constraints", "candidates", "objectives", "instrument", "seed")
-"""What of a config may not change once experiments have been done under it."""
-
-
-def _check_against(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: int | None) -> int:
-    """Compare a ledger's beginning with what is asked of it now; gives the seed that holds.
-
-    Raises:
-        RequestError: the campaign began with something else.
-    """
-    first = next(ledger.events(), None)
-    if first is None:
-        return config.model.seed if seed is None else seed
-    began = json.loads(first.body)
-    for key in _FIXED:
-        if config.as_json().get(key) != began["config"].get(key):
-            raise RequestError(
-                f"changed since the campaign began; put it back, or begin anew with --folder ({ledger.path})",
-                file=config.path,
-                key=key,
-            )
-    if bench.table is not None and bench.table["sha256"] != began["table"]["sha256"]:
-        raise RequestError(
-            "this table changed since the campaign began; put it back, or begin anew with --folder",
-            file=bench.table["path"],
-        )
-    if seed is not None and seed != began["seed"]:
-        raise RequestError(
-            f"is {seed}, but the campaign began with seed {began['seed']}; leave it out to go on, or begin anew "
-            "with --folder",
-            key="--seed",
-        )
-    return int(began["seed"])
-
-

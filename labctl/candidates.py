@@ -31,12 +31,12 @@ def read_candidates(config: CampaignConfig) -> Space:
         else:
             columns[name] = [str(cell) for cell in column.cells]  # type: ignore[misc]
             if isinstance(parameter, Formula) and not parameter.choices:
-                parameters[name] = parameter.model_copy(update={"choices": tuple(dict.fromkeys(column.cells))})
+                parameters[name] = parameter.model_copy(
+                    update={"choices": tuple(dict.fromkeys(column.cells))}
+                )
     space = Space(parameters, config.model.mixtures, config.model.constraints)
     for i, line in enumerate(table.lines):
         problems = space.problems({name: values[i] for name, values in columns.items()})
         if problems:
             raise RequestError(f"{problems[0]}; mend or remove this row", file=path, line=int(line))
     return space.with_pool(columns)
-
-

@@ -43,13 +43,17 @@ class InstrumentConfig(Strict):
 
     kind: Literal["replay", "furnace", "hand"]
     dataset: str | None = Field(
-        default=None, description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file"
+        default=None,
+        description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file",
     )
     replicates: Literal["draw", "mean"] = Field(
-        default="draw", description="replay: draw one of a recipe's rows as it was measured, or take their mean"
+        default="draw",
+        description="replay: draw one of a recipe's rows as it was measured, or take their mean",
     )
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    time_limit: str = Field(default="1 hour", description="longest that one experiment may take, with its unit")
+    time_limit: str = Field(
+        default="1 hour", description="longest that one experiment may take, with its unit"
+    )
 
     @field_validator("time_limit")
     @classmethod
@@ -330,7 +334,9 @@ def _remedy(detail: Any, place: Sequence[str | int], file: YamlFile) -> str:
         return "needs kind: continuous, integer, ordinal, categorical or formula"
     if kind == "literal_error":
         return f"is {given!r}, but must be {detail['ctx']['expected']}"
-    shown = repr(given) if isinstance(given, str | int | float | bool) or given is None else type(given).__name__
+    shown = (
+        repr(given) if isinstance(given, str | int | float | bool) or given is None else type(given).__name__
+    )
     if len(shown) > 60:  # noqa: PLR2004 - a sentence stays readable
         shown = shown[:57] + "..."
     message = detail["msg"][0].lower() + detail["msg"][1:]

@@ -176,9 +176,7 @@ class Ledger:
         if not self.writable:
             raise RefusedError(f"{self.path} is open for reading only")
         time = datetime.now(UTC).isoformat(timespec="microseconds")
-        unhashed = Event(
-            self._seq + 1, time, kind, experiment, attempt, canonical_json(body), self._head, ""
-        )
+        unhashed = Event(self._seq + 1, time, kind, experiment, attempt, canonical_json(body), self._head, "")
         event = Event(*_fields(unhashed)[:-1], unhashed.expected_hash())
         try:
             self._connection.execute(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from labctl_drivers.protocol import FailureKind, Recipe, Setting
+from labctl_drivers.protocol import FailureKind, Json, Recipe, Setting
 
 Arm = Literal["initial", "improve", "explore", "novelty", "random", "replicate", "expert"]
 """Why a recipe was chosen."""
@@ -137,7 +137,7 @@ class Outcome(Written):
     source: str
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """The one spelling of a JSON value that is hashed: sorted keys, no spaces, shortest floats.
 
     Raises:
@@ -146,7 +146,7 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """SHA-256 of a JSON value in its canonical spelling."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
@@ -156,7 +156,7 @@ def recipe_key(recipe: Recipe) -> str:
     return canonical_json({k: float(v) if isinstance(v, int | float) else v for k, v in recipe.items()})
 
 
-def jsonable(value: Any) -> Any:
+def jsonable(value: object) -> Json:
     """A raw reading in plain JSON types; numbers that JSON cannot hold become their names as text."""
     if isinstance(value, Mapping):
         return {str(k): jsonable(v) for k, v in value.items()}

@@ -42,7 +42,7 @@ class Proposed:
     cards: tuple[dict[str, Any], ...]
 
 
-def propose(  # noqa: PLR0913 - each is a different thing the choice depends on
+def propose(
     config: CampaignConfig,
     space: Space,
     state: CampaignState,

@@ -1,7 +1,10 @@
 """Units, as pint knows them; ``unknown`` is a unit that a replay may have and an instrument may not."""
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pint
 
 UNKNOWN = "unknown"
 
@@ -30,11 +33,11 @@ _ALIASES = {
 
 
 @cache
-def registry() -> Any:
+def registry() -> "pint.UnitRegistry[Any]":
     """The one pint registry, with the units of this field that pint lacks."""
     import pint  # noqa: PLC0415 - takes a moment, and `labctl --help` needs no unit
 
-    ureg = pint.UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
+    ureg: pint.UnitRegistry[Any] = pint.UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
     ureg.define("vickers = kilogram_force / millimeter ** 2 = HV")  # ISO 6507-1: HV is kgf/mm2
     ureg.define("equivalent = [] = equiv")
     return ureg
@@ -61,7 +64,15 @@ def _parsed(text: str) -> str | None:
 
     try:
         unit = registry().Unit(text)
-    except (AttributeError, ValueError, TypeError, KeyError, tokenize.TokenError, SyntaxError, ArithmeticError):
+    except (
+        AttributeError,
+        ValueError,
+        TypeError,
+        KeyError,
+        tokenize.TokenError,
+        SyntaxError,
+        ArithmeticError,
+    ):
         return None
     except AssertionError:  # pint's parser asserts on some strays such as "["
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 from labctl.config import CampaignConfig, CampaignModel, load_config
 from labctl.ledger import Ledger
 from labctl.state import CampaignState, fold
+from labctl.stopping import why_to_stop
 from labctl.summary import Summary, summarise
 
 
@@ -50,12 +51,10 @@ def look(file: Path, folder: Path | None = None) -> View:
 
 def view_of(config: CampaignConfig, state: CampaignState, ledger: Path) -> View:
     """The view of a state that is at hand."""
-    done = sum(e.status != "rejected" for e in state)
     budget = config.model.budget.experiments
+    done = sum(e.status != "rejected" for e in state)
     if state.pending:
         status, why = "waiting", f"{len(state.pending)} experiments have no result yet"
-    elif done >= budget:
-        status, why = "finished", f"the budget of {budget} experiments is spent"
     else:
-        status, why = "open", f"{done} of {budget} experiments are done"
+        status, why = why_to_stop(config, state, budget) or ("open", f"{done} of {budget} experiments are done")
     return View(config, state, summarise(config, state, status=status, why=why, ledger=str(ledger)), ledger)

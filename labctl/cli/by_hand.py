@@ -19,11 +19,15 @@ def propose(
     n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many experiments.")] = 1,
     recipe: Annotated[
         list[str] | None,
-        typer.Option("--recipe", metavar="NAME=VALUE", help="Your own recipe instead; once for each parameter."),
+        typer.Option(
+            "--recipe", metavar="NAME=VALUE", help="Your own recipe instead; once for each parameter."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.csv", help="Also write a sheet to fill in, for record --from."),
+        typer.Option(
+            "--output", "-o", metavar="FILE.csv", help="Also write a sheet to fill in, for record --from."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new campaign.")] = None,
     folder: Folder = None,
@@ -33,10 +37,8 @@ def propose(
     from labctl.campaign import Campaign  # noqa: PLC0415 - commands import what they need
 
     with Campaign.open(file, folder=folder, seed=seed) as campaign:
-        if recipe:
-            experiments = [campaign.expert(_recipe(recipe, campaign.config))]
-        else:
-            experiments = campaign.propose(n)
+        own = [campaign.expert(_recipe(recipe, campaign.config))] if recipe else None
+        experiments = campaign.propose(n) if own is None else own
         units = campaign.bench.space.units
         if output is not None:
             from labctl.sheet import write_sheet  # noqa: PLC0415
@@ -61,14 +63,19 @@ def record(
     experiment: Annotated[
         str | None, typer.Argument(metavar="EXPERIMENT", help="Its id, such as e0003; leave out with --from.")
     ] = None,
-    values: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What was measured.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What was measured.")
+    ] = None,
     failed: Annotated[
-        str | None, typer.Option("--failed", metavar="KIND", help="It failed: infeasible, censored, off_recipe, ...")
+        str | None,
+        typer.Option("--failed", metavar="KIND", help="It failed: infeasible, censored, off_recipe, ..."),
     ] = None,
     message: Annotated[str, typer.Option("--message", "-m", help="What happened, in words.")] = "",
     actual: Annotated[
         list[str] | None,
-        typer.Option("--actual", metavar="NAME=VALUE", help="A setting that was reached instead of what was asked."),
+        typer.Option(
+            "--actual", metavar="NAME=VALUE", help="A setting that was reached instead of what was asked."
+        ),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option("--from", metavar="FILE.csv", help="Record every filled-in row of a sheet.")
@@ -100,7 +107,7 @@ def record(
     give(Answer(data, words), as_json=as_json)
 
 
-def _record_one(  # noqa: PLR0913, PLR0917 - the command's own options
+def _record_one(  # noqa: PLR0917 - the command's own options
     campaign: "Campaign",
     experiment: str,
     values: list[str] | None,

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from labctl.campaign import Campaign
     from labctl.state import Experiment
 
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new campaign; the file's unless given.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed of a new campaign; the file's unless given.")
+]
 
 
 def run(
     file: CampaignFile,
     experiments: Annotated[
-        int | None, typer.Option("--experiments", min=1, metavar="N", help="Budget in all, in place of the file's.")
+        int | None,
+        typer.Option("--experiments", min=1, metavar="N", help="Budget in all, in place of the file's."),
     ] = None,
     seed: Seed = None,
     folder: Folder = None,
@@ -50,15 +53,22 @@ def run(
 def replay(
     file: CampaignFile,
     strategies: Annotated[
-        str, typer.Option("--strategies", metavar="A,B", help="Strategies to compare: improve, novelty, random.")
+        str,
+        typer.Option("--strategies", metavar="A,B", help="Strategies to compare: improve, novelty, random."),
     ] = "improve,random",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Repeats with different seeds.")] = 5,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, metavar="N", help="Repeats with different seeds.")
+    ] = 5,
     experiments: Annotated[
-        int | None, typer.Option("--experiments", min=1, metavar="N", help="Budget of each run; the file's unless given.")
+        int | None,
+        typer.Option(
+            "--experiments", min=1, metavar="N", help="Budget of each run; the file's unless given."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Processes; -1 for one a core.")] = -1,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write replay.json and replay.html there.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Write replay.json and replay.html there."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:

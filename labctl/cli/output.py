@@ -14,7 +14,9 @@ CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--folder", metavar="DIR", help="Where the ledger is kept; a folder beside the campaign file unless given."
+        "--folder",
+        metavar="DIR",
+        help="Where the ledger is kept; a folder beside the campaign file unless given.",
     ),
 ]
 

@@ -35,7 +35,8 @@ def status(file: CampaignFile, folder: Folder = None, as_json: JsonFlag = False)
 def report(
     file: CampaignFile,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Beside the ledger unless given.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.html", help="Beside the ledger unless given."),
     ] = None,
     folder: Folder = None,
     as_json: JsonFlag = False,
@@ -46,14 +47,22 @@ def report(
     view = _view(file, folder)
     path = output if output is not None else view.ledger.parent / "report.html"
     write_report(view, path)
-    give(Answer({**view.summary.as_json(), "report": str(path)}, lambda: typer.echo(str(path))), as_json=as_json)
+    give(
+        Answer({**view.summary.as_json(), "report": str(path)}, lambda: typer.echo(str(path))),
+        as_json=as_json,
+    )
 
 
 def export(
     file: CampaignFile,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A .csv, .parquet or .json file; without it, CSV on stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .csv, .parquet or .json file; without it, CSV on stdout.",
+        ),
     ] = None,
     folder: Folder = None,
     as_json: JsonFlag = False,
@@ -66,14 +75,19 @@ def export(
     if output is not None:
         write_export(view, output)
         data = {**data, "written": str(output)}
-    words = (lambda: typer.echo(str(output))) if output is not None else (lambda: typer.echo(as_csv(view), nl=False))
+    words = (
+        (lambda: typer.echo(str(output)))
+        if output is not None
+        else (lambda: typer.echo(as_csv(view), nl=False))
+    )
     give(Answer(data, words), as_json=as_json)
 
 
 def verify(
     file: LedgerOrCampaign,
     head: Annotated[
-        str | None, typer.Option("--head", metavar="HASH", help="A head noted earlier, which the chain must contain.")
+        str | None,
+        typer.Option("--head", metavar="HASH", help="A head noted earlier, which the chain must contain."),
     ] = None,
     folder: Folder = None,
     as_json: JsonFlag = False,
@@ -86,7 +100,9 @@ def verify(
     with Ledger.read(path) as ledger:
         verified = ledger.verify()
         if head is not None and not any(event.hash == head for event in ledger.events()):
-            raise RequestError(f"no event has the hash {head}; events after it may be gone", file=path, key="--head")
+            raise RequestError(
+                f"no event has the hash {head}; events after it may be gone", file=path, key="--head"
+            )
     data = {"ledger": str(path), "events": verified.events, "head": verified.head, "verified": True}
     words = f"{path}: {verified.events} events, every hash fits, head {verified.head}"
     give(Answer(data, lambda: typer.echo(words)), as_json=as_json)

@@ -33,14 +33,16 @@ def experiment_line(experiment: Experiment, config: CampaignConfig, best_before:
     head = f"{experiment.id}  {experiment.proposal.arm:<8}"
     predicted = experiment.proposal.predictions.get(goal)
     expected = (
-        f"expected {number(predicted.mean)} ± {number(predicted.measurement_sd)}" if predicted else "no prediction yet"
+        f"expected {number(predicted.mean)} ± {number(predicted.measurement_sd)}"
+        if predicted
+        else "no prediction yet"
     )
     outcome = experiment.outcome
     if outcome is None:
         reason = experiment.decision.reason if experiment.decision else ""
         return f"{head}  [yellow]rejected[/]  {_plain(reason)}"
     if outcome.status == "failed":
-        return f"{head}  [red]{str(outcome.kind):<16}[/]  {_plain(outcome.message)}"
+        return f"{head}  [red]{outcome.kind!s:<16}[/]  {_plain(outcome.message)}"
     value = value_of(experiment, goal)
     assert value is not None  # noqa: S101 - measured
     is_best = best_before is None or config.sign * (value - best_before) > 0

@@ -12,10 +12,15 @@ from labctl.errors import RequestError
 def init(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="Folder to make.")],
     table: Annotated[
-        Path | None, typer.Option("--from", metavar="TABLE.csv", help="Replay this table; else a simulated furnace.")
+        Path | None,
+        typer.Option("--from", metavar="TABLE.csv", help="Replay this table; else a simulated furnace."),
     ] = None,
-    maximize: Annotated[str | None, typer.Option("--maximize", metavar="COL", help="Column to maximise.")] = None,
-    minimize: Annotated[str | None, typer.Option("--minimize", metavar="COL", help="Column to minimise.")] = None,
+    maximize: Annotated[
+        str | None, typer.Option("--maximize", metavar="COL", help="Column to maximise.")
+    ] = None,
+    minimize: Annotated[
+        str | None, typer.Option("--minimize", metavar="COL", help="Column to minimise.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make a campaign folder that runs as it stands."""
@@ -96,7 +101,12 @@ def doctor(as_json: JsonFlag = False) -> None:
 
     findings = examine()
     well = not any(f.state == "bad" for f in findings)
-    data = {"ok": well, "findings": [{"name": f.name, "state": f.state, "what": f.what, "remedy": f.remedy} for f in findings]}
+    data = {
+        "ok": well,
+        "findings": [
+            {"name": f.name, "state": f.state, "what": f.what, "remedy": f.remedy} for f in findings
+        ],
+    }
 
     def words() -> None:
         for f in findings:

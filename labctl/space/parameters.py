@@ -84,7 +84,7 @@ class Continuous(_Numeric):
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
-        if isinstance(value, str) or isinstance(value, bool) or not math.isfinite(value):
+        if isinstance(value, str | bool) or not math.isfinite(value):
             return f"{value!r} is not a finite number"
         slack = 1e-9 * max(abs(self.low), abs(self.high), self.high - self.low)
         if not self.low - slack <= value <= self.high + slack:
@@ -119,7 +119,7 @@ class Integer(_Numeric):
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
-        if isinstance(value, str) or isinstance(value, bool) or not math.isfinite(value):
+        if isinstance(value, str | bool) or not math.isfinite(value):
             return f"{value!r} is not a whole number"
         if float(value) != round(float(value)):
             return f"{value:g} is not a whole number"

@@ -115,7 +115,7 @@ def _zero_level(space: Space, columns: NDArray[np.intp]) -> Floats:
 def _walk(
     A_eq: Floats, b_eq: Floats, A_ub: Floats, b_ub: Floats, n: int, rng: np.random.Generator
 ) -> Floats | None:
-    """n nearly uniform points of {A_eq x = b_eq, A_ub x <= b_ub, 0 <= x <= 1}, n x d; None if it is empty.
+    """Draw n nearly uniform points of {A_eq x = b_eq, A_ub x <= b_ub, 0 <= x <= 1}, n x d; None if it is empty.
 
     n independent hit-and-run walks (Smith 1984) inside the null space of the equalities, all started at
     the centre of the largest ball that fits (the Chebyshev centre, by a linear programme).

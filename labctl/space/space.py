@@ -114,7 +114,9 @@ class Space:
         for name, mixture in self.mixtures.items():
             parts = [float(recipe[part]) for part in mixture.parts]
             if abs(sum(parts) - mixture.total) > TOLERANCE * mixture.total:
-                found.append(f"{name}: the parts add up to {sum(parts):g}, not {mixture.total:g} {mixture.unit}")
+                found.append(
+                    f"{name}: the parts add up to {sum(parts):g}, not {mixture.total:g} {mixture.unit}"
+                )
             used = sum(part > TOLERANCE * mixture.total for part in parts)
             if mixture.max_parts is not None and used > mixture.max_parts:
                 found.append(f"{name}: {used} parts are above zero, and at most {mixture.max_parts} may be")
@@ -129,7 +131,9 @@ class Space:
                     or (relation == "=" and abs(off) > slack)
                 ):
                     shown = " + ".join(f"{w:g} {name}" for name, w in constraint.terms.items())
-                    found.append(f"{shown} is {sum(terms):g}, but must be {relation} {number:g} {constraint.unit}")
+                    found.append(
+                        f"{shown} is {sum(terms):g}, but must be {relation} {number:g} {constraint.unit}"
+                    )
         return found
 
     def weights(self, constraint: Linear) -> dict[str, float]:

@@ -93,7 +93,9 @@ class Improve:
         chosen = expected[0][situation.goal]
         others = tuple(
             Alternative(
-                recipe=dict(ranked.among.recipe(row)), value=float(ranked.scores[row]), predictions=predictions
+                recipe=dict(ranked.among.recipe(row)),
+                value=float(ranked.scores[row]),
+                predictions=predictions,
             )
             for row, predictions in zip(rows[1:], expected[1:], strict=True)
             if np.isfinite(ranked.scores[row])

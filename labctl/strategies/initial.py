@@ -47,7 +47,7 @@ class RandomStart:
 
 
 def layout(space: Space, n: int, seed: int) -> list[Recipe]:
-    """n recipes that fill the space, the same for the same seed."""
+    """Lay out n recipes that fill the space, the same for the same seed."""
     from labctl_models.design import maximin_subset, sobol  # noqa: PLC0415 - scipy is slow to import
 
     if space.pool is not None:
@@ -67,13 +67,8 @@ def farthest(situation: Situation, because: str) -> Choice | None:
     among = candidates(situation, n=_DRAWN_PER_POINT * 8)
     if not len(among):
         return None
-    order = maximin_subset(
-        among.X, min(len(among), 50), situation.seed, known=situation.knowledge.X_done
-    )
+    order = maximin_subset(among.X, min(len(among), 50), situation.seed, known=situation.knowledge.X_done)
     for row in order:
         if situation.allowed(among.recipe(int(row))):
             return Choice(among.recipe(int(row)), because)
     return None
-
-
-

@@ -66,7 +66,9 @@ class Surrogates:
             fitted = self.of(objective)
             prediction = fitted.predict(X)
             for row, mean, sd in zip(rows, prediction.mean, prediction.sd, strict=True):
-                row[objective] = Predicted(mean=sign * float(mean), sd=float(sd), noise_sd=float(fitted.noise_sd))
+                row[objective] = Predicted(
+                    mean=sign * float(mean), sd=float(sd), noise_sd=float(fitted.noise_sd)
+                )
         return rows
 
 
