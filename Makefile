@@ -50,6 +50,6 @@ clean: ## Remove what the tasks have made: .venv, caches and dist.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labctl needs Python 3.11 or later: make PYTHON=/path/to/it")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tables,test]'
+	$(BIN)/python -m pip install --quiet --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[tables,test]'
 	touch $@

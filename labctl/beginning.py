@@ -10,7 +10,16 @@ from labctl.errors import RequestError
 from labctl.ledger import Ledger
 from labctl.strategy import code_version
 
-FIXED = ("campaign", "parameters", "mixtures", "constraints", "candidates", "objectives", "instrument", "seed")
+FIXED = (
+    "campaign",
+    "parameters",
+    "mixtures",
+    "constraints",
+    "candidates",
+    "objectives",
+    "instrument",
+    "seed",
+)
 """What of a config may not change once experiments have been done under it."""
 
 

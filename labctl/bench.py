@@ -1,17 +1,20 @@
 """What a campaign works with: its instrument, its pool of candidates, its table and the lab's limits."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labctl.config import CampaignConfig, seconds_in
 from labctl.errors import RequestError
 from labctl.space import Space
 from labctl_drivers.limits import Limits, LimitsError, load_limits
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Surroundings
+
+if TYPE_CHECKING:
+    from labctl_drivers.replay import HistoricalRow
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Bench:
         """What is recorded when an instrument that ran on by itself never finishes."""
         return ExperimentFailed(
             FailureKind.UNKNOWN,
-            f"the instrument still said 'running' after its time limit of {self.time_limit_s:g} s; look at it",
+            f"the instrument still said 'running' after {self.time_limit_s:g} s, its time limit; look at it",
             stage="recover",
         )
 
@@ -138,13 +141,13 @@ def _replay(
     )
 
 
-def means(rows: Any) -> list[Any]:
+def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
     """One row a recipe: the mean of its measured rows, or its first failure where none was measured."""
     from dataclasses import replace  # noqa: PLC0415
 
     from labctl.proposal import recipe_key  # noqa: PLC0415
 
-    groups: dict[str, list[Any]] = {}
+    groups: dict[str, list[HistoricalRow]] = {}
     for row in rows:
         groups.setdefault(recipe_key(row.recipe), []).append(row)
     averaged = []

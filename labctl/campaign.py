@@ -49,6 +49,7 @@ class Campaign:
         self._lane: Lane | None = None
         self._stop_reason: str | None = None
         self._state = fold(ledger.events())
+        self._begin()
 
     @classmethod
     def open(cls, path: Path | str, *, folder: Path | str | None = None, seed: int | None = None) -> Self:
@@ -72,7 +73,7 @@ class Campaign:
             seed = seed_that_holds(ledger, config, bench, seed)
             if seed != bench.seed:
                 bench = set_up(config, folder=where, seed=seed)
-            return cls(config, ledger, bench, folder=where, seed=seed)._begin()
+            return cls(config, ledger, bench, folder=where, seed=seed)
         except BaseException:
             ledger.close()
             raise
@@ -80,7 +81,7 @@ class Campaign:
     @classmethod
     def in_memory(cls, config: CampaignConfig, bench: Bench, seed: int) -> Self:
         """A campaign whose ledger is forgotten afterwards, for replays and tests."""
-        return cls(config, Ledger.write(None), bench, folder=None, seed=seed)._begin()
+        return cls(config, Ledger.write(None), bench, folder=None, seed=seed)
 
     # The loop ---------------------------------------------------------------------------------------
 
@@ -172,7 +173,7 @@ class Campaign:
         found = self.find(experiment)
         if found.status not in ("proposed", "approved") or found.proposal.route != "hand":
             raise RequestError(
-                f"{found.id} is {found.status} and cannot be recorded by hand; `labctl status` lists what waits"
+                f"{found.id} is {found.status} and cannot be recorded by hand; `labctl status` lists those"
             )
         result = checked_outcome(
             self.config, values or {}, failed=failed, message=message, actual=actual or {}, by=by
@@ -195,7 +196,9 @@ class Campaign:
         wanted = self.bench.space.canonical(recipe)
         if not self._allowed(wanted):
             raise RequestError("the recipe breaks the lab's hard limits; change it")
-        return self._write_proposal("hand", only=(wanted, because))
+        proposed = self._propose("hand", only=(wanted, because))
+        assert proposed is not None  # noqa: S101 - only a choice can run out of candidates
+        return proposed
 
     def find(self, experiment: str) -> Experiment:
         """The experiment with this id, however it was typed.
@@ -234,10 +237,7 @@ class Campaign:
         """The first experiment that an earlier turn left without its outcome."""
         return next((e for e in self._state.pending if e.proposal.route == "lane"), None)
 
-    def _propose(self, route: str) -> Experiment | None:
-        return self._write_proposal(route)
-
-    def _write_proposal(self, route: str, only: tuple[Recipe, str] | None = None) -> Any:
+    def _propose(self, route: str, only: tuple[Recipe, str] | None = None) -> Experiment | None:
         proposed = propose(
             self.config,
             self.bench.space,
@@ -338,13 +338,12 @@ class Campaign:
 
     # The ledger -------------------------------------------------------------------------------------
 
-    def _begin(self) -> Self:
+    def _begin(self) -> None:
         content = self.config.as_json()
         if self._state.campaign is None:
             self._append("campaign", first_event(self.config, self.bench, self.seed))
         elif content != self._state.config:
             self._append("change", {"config": content, "code": code_version()})
-        return self
 
     def _append(
         self, kind: str, body: Mapping[str, Any], experiment: str | None = None, attempt: int | None = None

@@ -151,6 +151,8 @@ class Card(Strict):
         header: whether the file begins with a line of headers; without one, columns lists all in order.
         repeats: rows with the same recipe are replicates; with ``copies``, rows that are equal in every
             cell are the same measurement written twice and are read once.
+        no_value: rows without a value of the quantity that is optimised are bad readings; with
+            ``leave_out``, as where most rows are about something else, they are no part of the history.
         path: the card's own file.
     """
 
@@ -165,6 +167,7 @@ class Card(Strict):
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     encoding: str | None = None
     repeats: Literal["replicates", "copies"] = "replicates"
+    no_value: Literal["bad_reading", "leave_out"] = "bad_reading"
     columns: tuple[CardColumn, ...] = Field(min_length=2)
     failures: tuple[FailureRule, ...] = ()
     figures: tuple[Figure, ...] = ()
@@ -222,8 +225,10 @@ _KEYS: dict[str, type[Strict]] = {
 
 def _problem(file: YamlFile, error: ValidationError) -> RequestError:
     """As for a campaign file, with the keys of a card."""
-    detail = error.errors(include_url=False)[0]
-    if detail["type"] != "extra_forbidden":
+    strange = (d for d in error.errors(include_url=False) if d["type"] == "extra_forbidden")
+    # A misspelt key comes first: what is missing because of it is only its consequence.
+    detail = next(strange, None)
+    if detail is None:
         return first_problem(file, error)
     place = detail["loc"]
     model = next((_KEYS[p] for p in reversed(place[:-1]) if isinstance(p, str) and p in _KEYS), Card)

@@ -1,7 +1,7 @@
 """YAML to a frozen CampaignConfig; the only reader of what a user typed about a campaign."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ from labctl.space.parameters import NUMERIC, Continuous, Formula, Ordinal, Stric
 from labctl.yamlfile import YamlFile, read_yaml
 
 Name = str
-ARMS = ("improve", "novelty", "random")
+ArmName = Literal["improve", "novelty", "random"]
+_USUAL_ARMS: dict[ArmName, float] = {"improve": 9.0, "random": 1.0}
 
 
 class Objective(Strict):
@@ -88,9 +89,7 @@ class StrategyConfig(Strict):
 
     initial: int = Field(default=8, ge=1, le=10_000)
     start: Literal["space_filling", "random"] = "space_filling"
-    arms: dict[Literal["improve", "novelty", "random"], float] = Field(
-        default_factory=lambda: {"improve": 9.0, "random": 1.0}
-    )
+    arms: dict[ArmName, float] = Field(default_factory=lambda: _USUAL_ARMS)
     neighbours: int = Field(default=15, ge=1)
 
     @field_validator("arms")
@@ -193,14 +192,14 @@ class CampaignModel(Strict):
         above_zero = sum(self.parameters[part].low > 0 for part in mixture.parts)  # type: ignore[union-attr]
         if mixture.max_parts is not None and above_zero > mixture.max_parts:
             raise ValueError(
-                f"mixtures.{name}: {above_zero} parts have a low above zero, but max_parts is {mixture.max_parts}"
+                f"mixtures.{name}: {above_zero} parts have low above 0, but max_parts is {mixture.max_parts}"
             )
 
     def _check_constraint(self, place: str, constraint: Linear) -> None:
         for name in constraint.terms:
             parameter = self.parameters.get(name)
             if not isinstance(parameter, NUMERIC):
-                raise ValueError(f"{place}.terms: {name} is no numeric parameter")
+                raise ValueError(f"{place}.terms: {name} is no numeric parameter")  # noqa: TRY004 - for pydantic
             if units.factor(parameter.unit, constraint.unit) is None:
                 raise ValueError(
                     f"{place}: {name} in {parameter.unit} cannot be added up in {constraint.unit}; "
@@ -212,9 +211,9 @@ class CampaignModel(Strict):
     def _check_instrument(self) -> None:
         kind = self.instrument.kind
         for name, parameter in self.parameters.items():
-            if isinstance(parameter, Formula) and not parameter.choices:
-                if kind != "replay" and self.candidates is None:
-                    raise ValueError(f"parameters.{name}: a formula needs choices, or a candidates table")
+            listed_elsewhere = kind == "replay" or self.candidates is not None
+            if isinstance(parameter, Formula) and not parameter.choices and not listed_elsewhere:
+                raise ValueError(f"parameters.{name}: a formula needs choices, or a candidates table")
         if kind == "replay" and self.candidates is not None:
             raise ValueError("candidates: a replay can only choose from its own table; remove candidates")
         if kind == "furnace":
@@ -314,18 +313,18 @@ def first_problem(file: YamlFile, error: ValidationError) -> RequestError:
     detail = error.errors(include_url=False)[0]
     # pydantic puts the name of a union's branch into the place; a person does not know it.
     place = tuple(p for p in detail["loc"] if p not in _BRANCHES)
-    what = _remedy(detail, place, file)
+    what = _remedy(detail, place)
     return RequestError(what, file=file.path, line=file.line_of(place), key=".".join(map(str, place)) or None)
 
 
 _BRANCHES = frozenset({"continuous", "integer", "ordinal", "categorical", "formula", "[key]"})
 
 
-def _remedy(detail: Any, place: Sequence[str | int], file: YamlFile) -> str:
+def _remedy(detail: Mapping[str, Any], place: Sequence[str | int]) -> str:
     kind, given = detail["type"], detail.get("input")
     last = str(place[-1]) if place else ""
     if kind == "missing":
-        return _missing(last, place)
+        return _missing(last)
     if kind == "extra_forbidden":
         return f"no such key; {_nearest(last, place)}"
     if kind == "value_error":
@@ -340,14 +339,12 @@ def _remedy(detail: Any, place: Sequence[str | int], file: YamlFile) -> str:
     if len(shown) > 60:  # noqa: PLR2004 - a sentence stays readable
         shown = shown[:57] + "..."
     message = detail["msg"][0].lower() + detail["msg"][1:]
-    del file
     return f"is {shown}, but {message}"
 
 
-def _missing(last: str, place: Sequence[str | int]) -> str:
+def _missing(last: str) -> str:
     if last == "unit":
-        return "missing; every number needs its unit, such as mm, degC, minute or percent (unknown, if nobody knows)"
-    del place
+        return "missing; write the unit, such as mm, degC, minute or percent (unknown, if nobody knows it)"
     return "missing; add it"
 
 

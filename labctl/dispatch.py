@@ -63,7 +63,7 @@ def outcome(
 
 
 def answered(answer: Answer, config: CampaignConfig, *, source: str) -> Outcome | None:
-    """What an instrument says of an attempt that a dead controller started; None if it goes on or never began."""
+    """What became of an attempt that a dead controller started; None if it goes on or never began."""
     if answer.state == "done" and answer.reading is not None:
         return outcome(answer.reading, config, source=source)
     if answer.state == "failed" and answer.failure is not None:

@@ -23,8 +23,9 @@ _EXACT = 5e-7
 _ROUNDED = 5e-3
 """How far sums may stray, relative to their size, and still be one total that was rounded."""
 _ID = re.compile(
-    r"(?:.*[ _:])?(?:id|index|idx|no\.?|nr\.?|#|uid|row)|sample|run|experiment|exp|number", re.IGNORECASE
+    r"(?:.*[ _:])?(?:index|idx|no\.?|nr\.?|#|row)|sample|run|experiment|exp|number", re.IGNORECASE
 )
+_NAMED_ID = re.compile(r"(?:.*[ _:])?(?:id|uid|identifier|year|doi)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Plan:
         parameters: in the order of the file.
         law: a mixture, if one was seen.
         recipes: number of distinct recipes.
+        sparse: most rows have no value of the goal, so the table is mostly about other things.
         notes: what was assumed or left out.
     """
 
@@ -74,6 +76,7 @@ class Plan:
     parameters: tuple[Guess, ...]
     law: Law | None
     recipes: int
+    sparse: bool
     notes: tuple[str, ...]
 
     @property
@@ -125,7 +128,9 @@ def plan(table: Table, goal: Column) -> Plan:
         notes = [n for n in notes if not any(n.startswith(f"{name}:") for name in restored)]
     if not np.isfinite(goal.numbers).any():
         raise RequestError(f"column {goal.name!r} holds no number that is finite", file=table.path)
-    columns, rows = _complete(columns, len(table), notes)
+    written = np.fromiter((bool(cell) for cell in goal.cells), dtype=bool, count=len(table))
+    sparse = written.sum() < len(table) / 2
+    columns, rows = _complete(columns, written if sparse else np.ones(len(table), dtype=bool), notes)
     guesses = [g for c in columns if (g := _guess(c, rows, notes)) is not None]
     guesses = _without_targets(guesses, goal, rows, notes)
     if not guesses:
@@ -156,7 +161,7 @@ def plan(table: Table, goal: Column) -> Plan:
         notes.append(f"no unit is known for {listed(unknown)}: they are written as unknown, please add them")
     if goal.unit == units.UNKNOWN:
         notes.append(f"no unit is known for {goal.name}: it is written as unknown, please add it")
-    return Plan(goal, tuple(guesses), law, recipes, tuple(notes))
+    return Plan(goal, tuple(guesses), law, recipes, bool(sparse), tuple(notes))
 
 
 def _folded(text: str) -> str:
@@ -188,12 +193,14 @@ def _why_not(column: Column) -> tuple[str | None, bool]:
     n = len(column.cells)
     filled = [cell for cell in column.cells if cell]
     distinct = len(set(filled))
+    unitless = column.unit == units.UNKNOWN  # ID in mm is an inner diameter
     words = column.kind in {"text", "flag"}
     reasons = [
         (column.kind == "date", "it is a date or a time of day", False),
         (not filled, "it is empty", False),
         (distinct == 1, f"it is {filled[0][:40]!r} in every row" if filled else "", False),
         (len(filled) <= n / 2, f"it is empty in {n - len(filled)} of {n} rows", False),
+        (unitless and bool(_NAMED_ID.fullmatch(column.name)), "by its name it identifies the row", True),
         (_is_index(column, all_differ=distinct == n), "it looks like a running number", True),
         (
             words and (distinct > _MOST_CHOICES or distinct == len(filled) > _FEW),
@@ -212,22 +219,23 @@ def _is_index(column: Column, *, all_differ: bool) -> bool:
     return bool(_ID.fullmatch(column.name)) or (runs and column.position == 1)
 
 
-def _complete(columns: list[Column], n: int, notes: list[str]) -> tuple[list[Column], Rows]:
-    """Drop the columns with most blanks until at least half of the rows are complete."""
-    present = {c.position: _present(c) for c in columns}
+def _complete(columns: list[Column], wanted: Rows, notes: list[str]) -> tuple[list[Column], Rows]:
+    """Drop the columns with most blanks until at least half of the wanted rows are complete."""
+    n = int(wanted.sum())
+    present = {c.position: _present(c) & wanted for c in columns}
     columns = list(columns)
     while columns:
         rows = np.all([present[c.position] for c in columns], axis=0)
-        if rows.sum() >= max(2, n / 2):
-            if not rows.all():
-                notes.append(f"{int((~rows).sum())} of {n} rows lack a setting and cannot be replayed")
+        complete = int(rows.sum())
+        if complete >= max(min(2, n), n / 2):
+            if complete < n:
+                notes.append(f"{n - complete} of {n} rows lack a setting and cannot be replayed")
             return columns, rows
         worst = min(columns, key=lambda c: int(present[c.position].sum()))
         columns.remove(worst)
-        notes.append(
-            f"{worst.name}: left out, since it is empty in {int((~present[worst.position]).sum())} rows"
-        )
-    return [], np.ones(n, dtype=bool)
+        lacking = n - int(present[worst.position].sum())
+        notes.append(f"{worst.name}: left out, since it is empty in {lacking} of {n} rows")
+    return [], wanted
 
 
 def _present(column: Column) -> Rows:

@@ -46,11 +46,14 @@ def split_header(header: str) -> tuple[str, str]:
 
 def read_unit(text: str, name: str = "") -> str | None:
     """The canonical spelling of a unit as people write it beside a quantity of this name, or None."""
-    text = plain(text).strip().strip(".").translate(_POWERS)
+    text = plain(text).translate(_POWERS)
     if not text or len(text) > 40 or text.isdigit():  # noqa: PLR2004 - no unit is longer
         return None
     if text in {"C", "F"} and _TEMPERATURE.search(name):
         return "degC" if text == "C" else "degF"
+    if text.casefold() in {"a.u.", "arb. u.", "arb. units", "arb.u.", "a. u."}:
+        return units.UNKNOWN
+    text = text.strip(".")
     squeezed = re.sub(r"\s+", "", text)
     for share in ("wt", "at", "mol", "vol", "mass", "weight"):
         if re.fullmatch(rf"{share}\.?%|%{share}\.?|{share}percent", squeezed, re.IGNORECASE):

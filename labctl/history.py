@@ -69,13 +69,18 @@ def history(
         if remark:
             notes.append(remark)
         usable &= fits
+    rule_of = _rules(card, table)
+    goals = [name for name, objective in objectives.items() if objective.goal != "observe"]
+    if card.no_value == "leave_out":
+        measured_at_all = _measured(card, table, goals) | (rule_of >= 0)
+        if not measured_at_all.all():
+            notes.append(f"left out: {int((~measured_at_all).sum())} rows have no {', '.join(goals)}")
+        usable &= measured_at_all
     rows = np.flatnonzero(usable)
     if not len(rows):
         reasons = "; ".join(notes) or "it has no rows"
         raise RequestError(f"no row can be replayed: {reasons}", file=table.path)
     values, factors = _results(card, table, objectives)
-    rule_of = _rules(card, table)
-    goals = [name for name, objective in objectives.items() if objective.goal != "observe"]
     made = []
     for row in rows.tolist():
         recipe = {name: settings[row] for name, settings in recipes.items()}
@@ -91,6 +96,14 @@ def history(
     if len(rows) < len(table):
         notes.append(f"{len(rows)} of {len(table)} rows of {table.path.name} can be replayed")
     return History(tuple(made), tuple(notes))
+
+
+def _measured(card: Card, table: Table, goals: list[str]) -> NDArray[np.bool_]:
+    """Rows in which something is written for every quantity that is optimised."""
+    found = np.ones(len(table), dtype=bool)
+    for name in goals:
+        found &= np.array([bool(cell) for cell in _column(card, table, name, "objectives").cells])
+    return found
 
 
 def _bad(recipe: dict[str, Setting], measured: dict[str, float], column: Column, row: int) -> HistoricalRow:

@@ -4,14 +4,17 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from labctl.errors import BusyError, RefusedError, RequestError
 from labctl.proposal import canonical_json
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 APPLICATION_ID = 0x6C616263  # "labc": tells a ledger from any other SQLite file
 FORMAT = 1
@@ -87,12 +90,15 @@ class Ledger:
     Use :meth:`write` or :meth:`read`, as context managers.
     """
 
-    def __init__(self, path: Path | None, connection: sqlite3.Connection, lock: Any = None) -> None:
+    def __init__(
+        self, path: Path | None, connection: sqlite3.Connection, lock: "BaseFileLock | None" = None
+    ) -> None:
         self.path = path
         self._connection = connection
         self._lock = lock
         last = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-        self._seq, self._head = last or (0, GENESIS)
+        self._seq: int = last[0] if last else 0
+        self._head: str = last[1] if last else GENESIS
 
     @classmethod
     def write(cls, path: Path | None) -> Self:
@@ -170,22 +176,27 @@ class Ledger:
         """Add one event and commit it to the disk before returning.
 
         Raises:
-            RefusedError: this experiment has such an event already, or the ledger is open for reading only.
+            RefusedError: this experiment has such an event already, the ledger is open for reading only, or
+                the disk is full.
             ValueError: the body holds what JSON cannot.
         """
         if not self.writable:
             raise RefusedError(f"{self.path} is open for reading only")
         time = datetime.now(UTC).isoformat(timespec="microseconds")
         unhashed = Event(self._seq + 1, time, kind, experiment, attempt, canonical_json(body), self._head, "")
-        event = Event(*_fields(unhashed)[:-1], unhashed.expected_hash())
+        event = replace(unhashed, hash=unhashed.expected_hash())
         try:
             self._connection.execute(
                 f"INSERT INTO event({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no user text
-                _fields(event),
+                astuple(event),
             )
         except sqlite3.IntegrityError as error:
             raise RefusedError(
                 f"{experiment} has a {kind} for attempt {attempt} already; nothing was written ({error})"
+            ) from None
+        except sqlite3.Error as error:
+            raise RefusedError(
+                f"{self.path}: cannot be written ({error}); nothing was; check the disk"
             ) from None
         self._seq, self._head = event.seq, event.hash
         return event
@@ -233,20 +244,7 @@ class Ledger:
         self.close()
 
 
-def _fields(event: Event) -> tuple[Any, ...]:
-    return (
-        event.seq,
-        event.time,
-        event.kind,
-        event.experiment,
-        event.attempt,
-        event.body,
-        event.prev,
-        event.hash,
-    )
-
-
-def _hold(path: Path) -> Any:
+def _hold(path: Path) -> "BaseFileLock":
     """Take the campaign's lock, which the operating system drops when the process dies."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - only writers need it
 

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from string import Template
 
 from labctl import units
 from labctl.cells import MISSING
@@ -16,11 +17,71 @@ _BOUND = re.compile(r"(?P<sign>[<>≤≥])\s*=?\s*(?P<number>[+-]?(?:\d+\.?\d*|\
 _MOST_REMARKS = 50
 
 
+_CARD = Template("""\
+# What labctl takes $file for. Correct whatever is wrong; the table itself stays as it is.
+#
+# unit: as in mm, degC, minute, percent, S/cm; unknown where the table does not say.
+# role: parameter (was set), objective (was measured) or metadata (only noted).
+# failures: rows that hold no result, and why. The kinds are infeasible (the recipe makes no sample),
+#   censored (beyond what the detector sees; give a bound), bad_reading, off_recipe and instrument_fault.
+#   Zeros are taken as measured; if a zero means that no sample was made, say so:
+#   - {when: {column: NAME, equals: 0}, kind: infeasible, message: the sample cracked}
+# no_value: what a row without a value is, bad_reading or leave_out.
+name: $name
+title: $title
+caveats:
+  - This card was written by labctl init from the table alone; nobody has checked it yet.
+file: {beside: $copy}
+header: $header
+no_value: $no_value
+columns:
+$columns
+$rules""")
+
+_CAMPAIGN = Template("""\
+# Replays a table: every answer is a row of it, so only its $recipes recipes can be tried.
+#
+# Run it with   labctl run campaign.yaml
+# Units, failures and sources of the table stand in $card.
+campaign: $name
+purpose: $purpose
+
+# What was varied, with its unit and the least and the greatest value in the table.
+# If one of these was measured and not set, move it to objectives with goal: observe.
+parameters:
+$parameters$law
+# What is wanted: exactly one goal to maximize or minimize; others may be there with goal: observe.
+objectives:
+$objective
+
+instrument:
+  kind: replay
+  dataset: $card
+
+# So many experiments are spread over the space before a model is asked. Then the budget is shared
+# between improving on the best (improve) and recipes at random (random), which keep the model honest.
+strategy:
+  initial: $initial
+  arms: {improve: 9, random: 1}
+
+# The campaign ends after so many experiments; add target: {value: ..., unit: ...} to stop earlier.
+budget:
+  experiments: $budget
+
+seed: 0
+""")
+
+
 def quoted(text: str) -> str:
     """The text as a YAML scalar that every reader takes for text."""
     if _PLAIN.fullmatch(text) and text.casefold() not in _RESERVED:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _text(text)
+
+
+def _text(text: str) -> str:
+    """A double-quoted YAML scalar; JSON's are that as long as the text is printable."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def schema_line(schema: str) -> str:
@@ -45,59 +106,47 @@ def failures(goal: Column) -> tuple[str, tuple[str, ...]]:
     for text in distinct:
         match = _BOUND.fullmatch(text)
         times = texts.count(text)
-        lines.append(
-            f"  - when: {{column: {quoted(goal.name)}, equals: {json.dumps(text, ensure_ascii=False)}}}"
-        )
+        lines.append(f"  - when: {{column: {quoted(goal.name)}, equals: {_text(text)}}}")
         if match is not None:
             side = "high" if match["sign"] in "<≤" else "low"
             lines += [
                 "    kind: censored",
-                f"    message: {json.dumps(f'the table says {text}', ensure_ascii=False)}",
+                f"    message: {_text(f'the table says {text}')}",
                 f"    bound: {{{quoted(goal.name)}: {{{side}: {float(match['number'])!r}}}}}",
             ]
             notes.append(f"{goal.name}: {text!r} in {times} rows is taken as a bound (censored)")
         else:
             lines += [
-                "    kind: bad_reading  # or infeasible, if the recipe made no sample; see the top of this file",
-                f"    message: {json.dumps(f'the table says {text}', ensure_ascii=False)}",
+                "    kind: bad_reading  # or infeasible, if the recipe made no sample",
+                f"    message: {_text(f'the table says {text}')}",
             ]
             notes.append(
-                f"{goal.name}: {text!r} in {times} rows is taken as a bad reading; if it means that no sample "
-                "was made, write kind: infeasible in table.card.yaml"
+                f"{goal.name}: {text!r} in {times} rows is taken as a bad reading; "
+                "if it means that no sample was made, write kind: infeasible in table.card.yaml"
             )
     return ("failures:\n" + "\n".join(lines) + "\n" if lines else "failures: []\n"), tuple(notes)
 
 
 def card(name: str, copy: str, table: Table, plan: Plan, rules: str) -> str:
     """The card of the table: every column, with what it was taken for."""
-    headers = [column.header for column in table.columns]
-    has_header = any(header.strip() for header in headers)
+    has_header = any(column.header.strip() for column in table.columns)
     roles = {guess.column.position: "parameter" for guess in plan.parameters} | {
         plan.goal.position: "objective"
     }
-    lines = [
-        f"# What labctl takes {copy} for. Correct whatever is wrong; the table itself stays as it is.",
-        "#",
-        "# unit: as in mm, degC, minute, percent, S/cm; unknown where the table does not say.",
-        "# role: parameter (was set), objective (was measured) or metadata (only noted).",
-        "# failures: rows that hold no result, and why. Kinds: infeasible (the recipe makes no sample), censored",
-        "#   (beyond what the detector sees; give a bound), bad_reading, off_recipe, instrument_fault. A row",
-        "#   without a value is a bad reading. Zeros are taken as measured; if a zero means that no sample was",
-        "#   made, say so:  - {when: {column: NAME, equals: 0}, kind: infeasible, message: it cracked}",
-        f"name: {quoted(name)}",
-        f"title: {json.dumps(f'The table {copy}', ensure_ascii=False)}",
-        "caveats:",
-        "  - This card was written by labctl init from the table alone; nobody has checked it yet.",
-        f"file: {{beside: {quoted(copy)}}}",
-        f"header: {'true' if has_header else 'false'}",
-        "columns:",
-    ]
-    lines += [_card_column(column, roles.get(column.position, "metadata")) for column in table.columns]
-    return "\n".join(lines) + "\n" + rules
+    return _CARD.substitute(
+        file=copy,
+        name=quoted(name),
+        title=_text(f"The table {copy}"),
+        copy=quoted(copy),
+        header="true" if has_header else "false",
+        no_value="leave_out" if plan.sparse else "bad_reading",
+        columns="\n".join(_card_column(c, roles.get(c.position, "metadata")) for c in table.columns),
+        rules=rules,
+    )
 
 
 def _card_column(column: Column, role: str) -> str:
-    header = json.dumps(column.header, ensure_ascii=False) if column.header.isprintable() else None
+    header = _text(column.header) if column.header.isprintable() else None
     given = f", header: {header}" if header and column.header.strip() != column.name else ""
     return (
         f"  - {{name: {quoted(column.name)}{given}, position: {column.position}, "
@@ -108,31 +157,18 @@ def _card_column(column: Column, role: str) -> str:
 def campaign(name: str, plan: Plan, *, maximise: bool, schema: str, card: str) -> str:
     """The campaign file."""
     goal, wish = plan.goal, "maximize" if maximise else "minimize"
-    parts = [
-        schema_line(schema)
-        + f"# Replays a table: every answer is a row of it, so the {plan.recipes} recipes it holds are what can be tried.\n"
-        "#\n"
-        f"# Run it:  labctl run campaign.yaml      Units, failures and sources of the table: {card}\n"
-        f"campaign: {quoted(name)}\n"
-        f"purpose: {json.dumps(f'Find the recipe with the {"largest" if maximise else "smallest"} {goal.name}.', ensure_ascii=False)}\n",
-        "# What was varied, with its unit and its bounds, which are the least and the greatest value in the table.\n"
-        "# If one of these was measured and not set, move it to objectives with goal: observe.\n"
-        "parameters:\n" + "".join(_parameter(guess) for guess in plan.parameters),
-    ]
-    if plan.law is not None:
-        parts.append(_law(plan.law))
-    parts += [
-        "# What is wanted: exactly one goal to maximize or minimize; others may be there with goal: observe.\n"
-        f"objectives:\n  {quoted(goal.name)}: {{goal: {wish}, unit: {quoted(goal.unit)}}}\n",
-        f"instrument:\n  kind: replay\n  dataset: {card}\n",
-        "# So many experiments are spread over the space before a model is asked; then the budget is shared between\n"
-        "# improving on the best (improve) and recipes at random (random), which keep the model honest.\n"
-        f"strategy:\n  initial: {plan.initial}\n  arms: {{improve: 9, random: 1}}\n",
-        "# The campaign ends after so many experiments; add target: {value: ..., unit: ...} to stop earlier.\n"
-        f"budget:\n  experiments: {plan.budget}\n",
-        "seed: 0\n",
-    ]
-    return "\n".join(parts)
+    text = _CAMPAIGN.substitute(
+        recipes=plan.recipes,
+        card=card,
+        name=quoted(name),
+        purpose=_text(f"Find the recipe with the {'largest' if maximise else 'smallest'} {goal.name}."),
+        parameters="".join(_parameter(guess) for guess in plan.parameters),
+        law="" if plan.law is None else "\n" + _law(plan.law),
+        objective=f"  {quoted(goal.name)}: {{goal: {wish}, unit: {quoted(goal.unit)}}}",
+        initial=plan.initial,
+        budget=plan.budget,
+    )
+    return schema_line(schema) + text
 
 
 def _parameter(guess: Guess) -> str:
@@ -140,7 +176,7 @@ def _parameter(guess: Guess) -> str:
     if guess.kind == "formula":
         return f"  # Its choices are the formulas in the table.\n  {name}: {{kind: formula}}\n"
     if guess.kind == "categorical":
-        choices = ", ".join(json.dumps(choice, ensure_ascii=False) for choice in guess.choices)
+        choices = ", ".join(_text(choice) for choice in guess.choices)
         return f"  {name}: {{kind: categorical, choices: [{choices}]}}\n"
     unit = quoted(guess.column.unit)
     if guess.kind == "integer":
@@ -165,7 +201,7 @@ def _law(law: Law) -> str:
         )
     terms = ", ".join(f"{name}: 1" for name in names)
     return (
-        f"# In every row these add up to {law.low:g} to {law.high:g}: a mixture whose contents were rounded.\n"
+        f"# In every row these add up to {law.low:g} to {law.high:g}: a mixture, rounded.\n"
         f"constraints:\n  - terms: {{{terms}}}\n    at_least: {_number(law.low)}\n"
         f"    at_most: {_number(law.high)}\n    unit: {quoted(law.unit)}\n"
     )

@@ -129,7 +129,7 @@ class CampaignState:
         return [e for e in self if e.status == "failed"]
 
     def retry_allowed(self, experiment: Experiment) -> bool:
-        """Whether its last failure says nothing of the recipe and the limit of such attempts is not reached."""
+        """Whether its last failure allows another attempt and the limit of such attempts is not reached."""
         outcome = experiment.outcome
         if outcome is None or outcome.kind is None or experiment.proposal.route == "hand":
             return False
@@ -156,7 +156,7 @@ def experiment_id(number: int) -> str:
 
 
 def number_of(experiment: str) -> int | None:
-    """The number in an experiment's id, however it was typed (``e0007``, ``e7`` or ``7``); None if it is none."""
+    """The number in an experiment's id, typed as ``e0007``, ``e7`` or ``7``; None if it is no id."""
     digits = experiment.removeprefix("e")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004
 

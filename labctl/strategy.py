@@ -146,14 +146,14 @@ def _written(
 ) -> Proposed:
     """The choice as the ledger keeps it, with its prediction."""
     surrogates, space = situation.surrogates, situation.space
-    predictions, cards = {}, []
+    predictions, cards, hashes = {}, [], dict[str, str]()
     rests_on_it = choice.acquisition == "log_expected_improvement"
     if surrogates.ready and (rests_on_it or (predict and surrogates.trustworthy)):
         predictions = surrogates.predict(space.encode([choice.recipe]))[0]
         for objective in predictions:
             card = surrogates.of(objective).card
             cards.append({"hash": card.hash(), "objective": objective, "card": card.as_json()})
-    main = next((c["hash"] for c in cards if c["objective"] == situation.goal), None)
+            hashes[objective] = card.hash()
     proposal = Proposal(
         recipe=dict(choice.recipe),
         arm=arm,
@@ -162,7 +162,7 @@ def _written(
         acquisition=choice.acquisition,
         value=choice.value,
         alternatives=tuple(choice.alternatives),
-        surrogate=main,
+        surrogate=hashes.get(situation.goal),
         data=situation.knowledge.data,
         code=code_version(),
         seed=situation.seed,

@@ -63,7 +63,7 @@ def _parsed(text: str) -> str | None:
     import tokenize  # noqa: PLC0415
 
     try:
-        unit = registry().Unit(text)
+        registry().Unit(text)
     except (
         AttributeError,
         ValueError,
@@ -76,7 +76,7 @@ def _parsed(text: str) -> str | None:
         return None
     except AssertionError:  # pint's parser asserts on some strays such as "["
         return None
-    return text if unit is not None else None
+    return text
 
 
 def factor(source: str, target: str) -> float | None:

@@ -56,5 +56,8 @@ def view_of(config: CampaignConfig, state: CampaignState, ledger: Path) -> View:
     if state.pending:
         status, why = "waiting", f"{len(state.pending)} experiments have no result yet"
     else:
-        status, why = why_to_stop(config, state, budget) or ("open", f"{done} of {budget} experiments are done")
+        status, why = why_to_stop(config, state, budget) or (
+            "open",
+            f"{done} of {budget} experiments are done",
+        )
     return View(config, state, summarise(config, state, status=status, why=why, ledger=str(ledger)), ledger)

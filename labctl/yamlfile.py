@@ -108,7 +108,7 @@ def _refuse_what_is_unsafe(path: Path, text: str) -> None:
             depth -= 1
 
 
-def _note_lines(node: Any, path: KeyPath, lines: dict[KeyPath, int]) -> None:
+def _note_lines(node: object, path: KeyPath, lines: dict[KeyPath, int]) -> None:
     from ruamel.yaml.nodes import MappingNode, SequenceNode  # noqa: PLC0415
 
     if isinstance(node, MappingNode):

@@ -98,12 +98,13 @@ class Lane:
             during_task=DuringTask(),  # type: ignore[no-untyped-call]
         )
         # The event loop ends with the last lane that uses it.
-        self.loop_users: set[int] = beside.loop_users if beside is not None else set()
-        self.loop_users.add(id(self))
+        self.loop_users: list[Lane] = beside.loop_users if beside is not None else []
+        self.loop_users.append(self)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{name}")
         self._lock = threading.Lock()
         self._current: Progress | None = None
-        self._connected: set[int] = set()
+        # Kept, and not only their ids, which Python gives to new objects once the old ones are gone.
+        self._connected: dict[int, Instrument] = {}
         if self._writer is not None:
             self.subscribe(self._writer, label=f"the documents' file {documents}")
 
@@ -155,7 +156,7 @@ class Lane:
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._writer is not None:
             self._writer.close()
-        self.loop_users.discard(id(self))
+        self.loop_users.remove(self)
         if not self.loop_users:
             _end(self.engine.loop)
 
@@ -182,7 +183,7 @@ class Lane:
                 raise LaneError(
                     f"lane {self.name}: cannot connect {instrument.name}: {sentence(error)}"
                 ) from error
-        self._connected.add(id(instrument))
+        self._connected[id(instrument)] = instrument
 
     def _carry_out(self, instrument: Instrument, attempt: Attempt) -> Finished:
         progress = Progress()
@@ -193,7 +194,8 @@ class Lane:
                 progress.interruption = ExperimentFailed(FailureKind.ABORTED, _CLOSED, stage="process")
         timer = self._timer(progress)
         try:
-            self.engine(run(self.name, instrument, attempt, progress))
+            plan = run(self.name, instrument, attempt, progress)
+            self.engine(plan, {"start": [progress.note_start]})
         except RunEngineInterrupted:
             if self.engine.state == "paused":
                 self._abort_engine("the lane does not pause")
@@ -234,9 +236,10 @@ class Lane:
                 return False
             if progress.outcome is not None:
                 return False
-            # Set first: an engine that has not begun yet finds it there and begins nothing.
+            # Set first: a plan that has not begun yet finds it there, and begins nothing with the instrument.
             progress.interruption = failure
-            self._abort_engine(failure.message)
+            if progress.begun:
+                self._abort_engine(failure.message)
             return True
 
     def _abort_engine(self, reason: str) -> None:

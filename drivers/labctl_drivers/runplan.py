@@ -19,16 +19,23 @@ class Progress:
     """How one attempt stands; written by the plan, and by whoever interrupts it.
 
     Attributes:
+        begun: whether the plan has begun, so that the RunEngine has something to break off.
         interruption: why the lane broke the attempt off, once it did.
+        run_uid: uid of the run, once its start document is out.
         outcome: what came of it, once that is known.
         error: the exception behind an instrument fault, for the log.
     """
 
+    begun: bool = False
     interruption: ExperimentFailed | None = None
     run_uid: str | None = None
     outcome: Reading | ExperimentFailed | None = None
     error: BaseException | None = None
     notes: Notes = field(default_factory=Notes)
+
+    def note_start(self, _name: str, doc: Mapping[str, Any]) -> None:
+        """Take the run's uid from its start document."""
+        self.run_uid = doc["uid"]
 
 
 def metadata(lane: str, instrument: Instrument, attempt: Attempt) -> dict[str, Any]:
@@ -62,8 +69,10 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
     made here from the reading, also when the attempt failed and measured something all the same. The run
     is closed as ``success``, ``fail`` with "kind: message" as its reason, or ``abort``.
     """
-    progress.run_uid = yield from bps.open_run(metadata(lane, instrument, attempt))
+    # Before this line an interruption is only left in progress, and found below; from here on it is thrown.
+    progress.begun = True
     try:
+        yield from bps.open_run(metadata(lane, instrument, attempt))
         reading = yield from progress.notes.taking(_unless_interrupted(progress, instrument, attempt))
         progress.outcome = judged(reading)
         if progress.interruption is not None:
@@ -75,6 +84,8 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
         progress.outcome = progress.interruption or failure_of(error, progress.notes)
         if progress.outcome is progress.interruption:
             progress.interruption.stage = progress.notes.stage
+    if progress.run_uid is None:
+        return
     # From here on the outcome stands; an interruption that comes now is too late to change it.
     yield from _whatever_comes(_event(instrument, progress))
     yield from _whatever_comes(_close(progress))

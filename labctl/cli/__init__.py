@@ -23,21 +23,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in given
     try:
         result = app(args=given, standalone_mode=False)
-    except LabctlError as error:
-        return complain(str(error), error.exit_code, as_json=as_json)
-    except _UsageError as error:
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context is not None else "labctl"
-        sentence = error.format_message() if hasattr(error, "format_message") else str(error)
-        return complain(f"{sentence.rstrip('.')}; `{where} --help` shows how", 2, as_json=as_json)
     except typer.Exit as error:
         return error.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        return complain("stopped", _INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         sys.stderr.close()
         return _BROKEN_PIPE
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return complain(f"{place}{error.strerror or error}; check the path and the disk", 2, as_json=as_json)
+    except (LabctlError, _UsageError, typer.Abort, KeyboardInterrupt, OSError) as error:
+        sentence, code = _explained(error)
+        return complain(sentence, code, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """What to tell a person about an error, and the exit code for it."""
+    if isinstance(error, LabctlError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}; check the path and the disk", 2
+    if isinstance(error, _UsageError):
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context is not None else "labctl"
+        sentence = error.format_message() if hasattr(error, "format_message") else str(error)
+        return f"{sentence.rstrip('.')}; `{where} --help` shows how", 2
+    return "stopped", _INTERRUPTED

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def propose(
     file: CampaignFile,
+    *,
     n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many experiments.")] = 1,
     recipe: Annotated[
         list[str] | None,
@@ -60,6 +61,7 @@ def propose(
 
 def record(
     file: CampaignFile,
+    *,
     experiment: Annotated[
         str | None, typer.Argument(metavar="EXPERIMENT", help="Its id, such as e0003; leave out with --from.")
     ] = None,

@@ -24,6 +24,7 @@ Seed = Annotated[
 
 def run(
     file: CampaignFile,
+    *,
     experiments: Annotated[
         int | None,
         typer.Option("--experiments", min=1, metavar="N", help="Budget in all, in place of the file's."),
@@ -52,6 +53,7 @@ def run(
 
 def replay(
     file: CampaignFile,
+    *,
     strategies: Annotated[
         str,
         typer.Option("--strategies", metavar="A,B", help="Strategies to compare: improve, novelty, random."),

@@ -16,7 +16,7 @@ LedgerOrCampaign = Annotated[
 ]
 
 
-def status(file: CampaignFile, folder: Folder = None, as_json: JsonFlag = False) -> None:
+def status(file: CampaignFile, *, folder: Folder = None, as_json: JsonFlag = False) -> None:
     """Where a campaign stands; a running controller is not disturbed."""
     view = _view(file, folder)
     data = {**view.summary.as_json(), "waiting_for": [e.id for e in view.state.pending]}
@@ -34,6 +34,7 @@ def status(file: CampaignFile, folder: Folder = None, as_json: JsonFlag = False)
 
 def report(
     file: CampaignFile,
+    *,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE.html", help="Beside the ledger unless given."),
@@ -55,6 +56,7 @@ def report(
 
 def export(
     file: CampaignFile,
+    *,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -85,6 +87,7 @@ def export(
 
 def verify(
     file: LedgerOrCampaign,
+    *,
     head: Annotated[
         str | None,
         typer.Option("--head", metavar="HASH", help="A head noted earlier, which the chain must contain."),

@@ -11,6 +11,7 @@ from labctl.errors import RequestError
 
 def init(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="Folder to make.")],
+    *,
     table: Annotated[
         Path | None,
         typer.Option("--from", metavar="TABLE.csv", help="Replay this table; else a simulated furnace."),
@@ -45,7 +46,7 @@ datasets = typer.Typer(help="The tables that labctl knows, and where they are.",
 
 
 @datasets.command("list")
-def list_(as_json: JsonFlag = False) -> None:
+def list_(*, as_json: JsonFlag = False) -> None:
     """List every table that has a card, and whether it is on this machine."""
     from labctl.datasets import catalogue, found  # noqa: PLC0415
 
@@ -62,7 +63,7 @@ def list_(as_json: JsonFlag = False) -> None:
 
 
 @datasets.command("fetch")
-def fetch_(name: str, as_json: JsonFlag = False) -> None:
+def fetch_(name: str, *, as_json: JsonFlag = False) -> None:
     """Find a table, or download it and check its sha256."""
     from labctl.datasets import fetch, load_card  # noqa: PLC0415
 
@@ -71,7 +72,7 @@ def fetch_(name: str, as_json: JsonFlag = False) -> None:
 
 
 @datasets.command("path")
-def path_(name: str, as_json: JsonFlag = False) -> None:
+def path_(name: str, *, as_json: JsonFlag = False) -> None:
     """Say where a table is on this machine."""
     from labctl.datasets import load_card, locate  # noqa: PLC0415
 
@@ -80,7 +81,7 @@ def path_(name: str, as_json: JsonFlag = False) -> None:
 
 
 @datasets.command("show")
-def show(name: str, as_json: JsonFlag = False) -> None:
+def show(name: str, *, as_json: JsonFlag = False) -> None:
     """Show a table's card: where it comes from, its columns and what its failures mean."""
     from labctl.datasets import load_card  # noqa: PLC0415
 
@@ -95,7 +96,7 @@ def show(name: str, as_json: JsonFlag = False) -> None:
     give(Answer(data, words), as_json=as_json)
 
 
-def doctor(as_json: JsonFlag = False) -> None:
+def doctor(*, as_json: JsonFlag = False) -> None:
     """Say whether this machine can run labctl, and what is missing."""
     from labctl.doctor import examine  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ def scaled_features(formulas: tuple[str, ...]) -> NDArray[np.float64]:
     """
     from labctl_models.features import magpie  # noqa: PLC0415 - reads the element table only when needed
 
-    raw = magpie(formulas)
+    raw: NDArray[np.float64] = magpie(formulas)
     missing = np.isnan(raw)
     if missing.any():
         counts = np.maximum((~missing).sum(axis=0), 1)
@@ -23,19 +23,20 @@ def scaled_features(formulas: tuple[str, ...]) -> NDArray[np.float64]:
         raw = np.where(missing, means, raw)
     low, high = raw.min(axis=0), raw.max(axis=0)
     span = np.where(high > low, high - low, 1.0)
-    scaled = (raw - low) / span
+    scaled: NDArray[np.float64] = (raw - low) / span
     scaled.setflags(write=False)
     return scaled
 
 
 def formula_problem(formula: str) -> str | None:
     """Why this text is no chemical formula, or None; pymatgen's Composition is the judge."""
-    from pymatgen.core import Composition  # noqa: PLC0415 - slow to import
+    from pymatgen.core.composition import Composition  # noqa: PLC0415 - slow to import
 
     try:
         composition = Composition(formula)
     except (ValueError, KeyError, TypeError) as error:
-        return f"{formula!r} is no chemical formula ({str(error).splitlines()[0] if str(error) else 'unreadable'})"
+        reason = (str(error).splitlines() or ["unreadable"])[0]
+        return f"{formula!r} is no chemical formula ({reason})"
     if composition.num_atoms <= 0:
         return f"{formula!r} is no chemical formula: it holds no atoms"
     unknown = [str(e) for e in composition.elements if not hasattr(e, "Z")]

@@ -81,9 +81,9 @@ def _lawful_rows(space: Space, n: int, rng: np.random.Generator) -> Iterator[Flo
         walks[key] = (used, b_eq, b_ub)
     for key, members in groups.items():
         used, b_eq, b_ub = walks[key]
-        points = _walk(system.A_eq[:, used], b_eq, system.A_ub[:, used], b_ub, len(members), rng)
+        points = _walk(system.A_eq[:, used], b_eq, system.A_ub[:, used], b_ub, n=len(members), rng=rng)
         if points is not None:
-            rows[np.ix_(members, used)] = points
+            rows[np.ix_(np.array(members), used)] = points
             yield from rows[members]
 
 
@@ -113,9 +113,9 @@ def _zero_level(space: Space, columns: NDArray[np.intp]) -> Floats:
 
 
 def _walk(
-    A_eq: Floats, b_eq: Floats, A_ub: Floats, b_ub: Floats, n: int, rng: np.random.Generator
+    A_eq: Floats, b_eq: Floats, A_ub: Floats, b_ub: Floats, *, n: int, rng: np.random.Generator
 ) -> Floats | None:
-    """Draw n nearly uniform points of {A_eq x = b_eq, A_ub x <= b_ub, 0 <= x <= 1}, n x d; None if it is empty.
+    """Draw from {A_eq x = b_eq, A_ub x <= b_ub, 0 <= x <= 1}, nearly uniformly, n x d; None if it is empty.
 
     n independent hit-and-run walks (Smith 1984) inside the null space of the equalities, all started at
     the centre of the largest ball that fits (the Chebyshev centre, by a linear programme).
@@ -150,7 +150,8 @@ def _walk(
         far = np.where(ahead, room / safe, np.inf).min(axis=1)
         near = np.where(behind, room / safe, -np.inf).max(axis=1)
         x += (near + rng.random(n) * (far - near))[:, None] * direction
-    return np.clip(x, 0.0, 1.0)
+    inside_the_cube: Floats = np.clip(x, 0.0, 1.0)
+    return inside_the_cube
 
 
 def _exact(space: Space, recipe: Recipe) -> Recipe:

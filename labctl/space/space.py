@@ -122,7 +122,7 @@ class Space:
                 found.append(f"{name}: {used} parts are above zero, and at most {mixture.max_parts} may be")
         for constraint in self.constraints:
             terms = [w * float(recipe[name]) for name, w in self.weights(constraint).items()]
-            slack = TOLERANCE * max(1.0, max(abs(t) for t in terms))
+            slack = TOLERANCE * max(1.0, *(abs(t) for t in terms))
             for relation, number in constraint.sides():
                 off = sum(terms) - number
                 if (
@@ -165,9 +165,7 @@ class Space:
             if law is None:
                 continue
             row, rest = law
-            if relation == ">=":
-                row, rest, relation = -row, -rest, "<="
-            rows[relation].append((row, rest))
+            rows["=" if relation == "=" else "<="].append((-row, -rest) if relation == ">=" else law)
         stacked = {
             relation: (
                 np.array([row for row, _ in found]).reshape(-1, self.width),

@@ -1,6 +1,7 @@
 """Recipes that are expected to improve on the best one known: log expected improvement on a GP."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from labctl.proposal import Alternative, Arm, Predicted, recipe_key
 from labctl.space import Space
 from labctl.strategies.candidates import Candidates, candidates
 from labctl.strategies.protocol import Choice, Situation
+
+if TYPE_CHECKING:
+    from labctl_models.acquisition.ascent import Linear
 
 Floats = NDArray[np.float64]
 
@@ -113,17 +117,17 @@ def _because(chosen: Predicted, sign: float, incumbent: float) -> str:
     gain = sign * chosen.mean - incumbent
     than = "better" if gain >= 0 else "worse"
     return (
-        f"expected {chosen.mean:.4g} ± {chosen.sd:.2g}, that is {abs(gain):.2g} {than} than the best known recipe "
-        f"is expected to be ({sign * incumbent:.4g}), with the greatest expected improvement of all candidates"
+        f"expected {chosen.mean:.4g} ± {chosen.sd:.2g}, that is {abs(gain):.2g} {than} than the best known "
+        f"recipe is expected to be ({sign * incumbent:.4g}), with the greatest expected improvement of all"
     )
 
 
-def _laws(space: Space) -> list[object]:
+def _laws(space: Space) -> "list[Linear]":
     """The space's linear laws as the ascent takes them: sums at or above a number."""
     from labctl_models.acquisition.ascent import Linear  # noqa: PLC0415
 
     system = space.linear_system
-    laws: list[object] = []
+    laws: list[Linear] = []
     for rows, rests, sign, equality in (
         (system.A_eq, system.b_eq, 1.0, True),
         (system.A_ub, system.b_ub, -1.0, False),

@@ -94,7 +94,7 @@ def _results(
 
 
 def made(experiment: Experiment) -> Recipe:
-    """The recipe that was really made: what was asked, with the settings that the instrument says it reached."""
+    """The recipe that was really made: what was asked, but for the settings that the instrument reported."""
     asked = experiment.proposal.recipe
     actual = experiment.outcome.actual if experiment.outcome is not None else {}
     return {name: actual.get(name, value) for name, value in asked.items()}

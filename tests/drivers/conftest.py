@@ -67,7 +67,9 @@ def documents(documents_file: Path) -> Callable[..., list[dict[str, Any]]]:
     """The documents written so far, of one name."""
 
     def read(name: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line, parse_constant=_no_constant) for line in documents_file.read_text().splitlines()]
+        lines = [
+            json.loads(line, parse_constant=_no_constant) for line in documents_file.read_text().splitlines()
+        ]
         return [line["doc"] for line in lines if line["name"] == name]
 
     return read

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from hypothesis import strategies as st
 
 from labctl_drivers.documents import Guard, JsonLines, plain
 from labctl_drivers.engine import Lane
-from labctl_drivers.protocol import FailureKind, Surroundings
+from labctl_drivers.protocol import Attempt, FailureKind, Surroundings
 from labctl_drivers.replay import HistoricalRow, ReplayInstrument
 
+Attempts: TypeAlias = Callable[..., Attempt]
 
-def test_every_document_of_a_file_is_valid_and_every_run_is_closed(tmp_path, attempt):
+
+def test_every_document_of_a_file_is_valid_and_every_run_is_closed(tmp_path: Path, attempt: Attempts) -> None:
     path = tmp_path / "deep" / "documents.jsonl"
     rows = [
         HistoricalRow({"x": 1.0, "dye": "red"}, {"y": 1.0, "z": math.nan}),
@@ -43,7 +47,7 @@ def test_every_document_of_a_file_is_valid_and_every_run_is_closed(tmp_path, att
         max_leaves=8,
     )
 )
-def test_whatever_is_read_becomes_strict_json_and_finite_data_stays_as_it_was(value):
+def test_whatever_is_read_becomes_strict_json_and_finite_data_stays_as_it_was(value: object) -> None:
     safe = plain(value)
     assert json.loads(json.dumps(safe, allow_nan=False)) == safe
     text = json.dumps(value)
@@ -51,13 +55,17 @@ def test_whatever_is_read_becomes_strict_json_and_finite_data_stays_as_it_was(va
         assert safe == value
 
 
-def test_arrays_become_lists_and_strangers_their_text():
+def test_arrays_become_lists_and_strangers_their_text() -> None:
     assert plain(np.array([[1.5, math.nan]])) == [[1.5, None]]
     assert plain(np.float64("inf")) is None
-    assert plain({"n": np.int64(3), "path": Path("a"), "pair": (1, 2)}) == {"n": 3, "path": "a", "pair": [1, 2]}
+    assert plain({"n": np.int64(3), "path": Path("a"), "pair": (1, 2)}) == {
+        "n": 3,
+        "path": "a",
+        "pair": [1, 2],
+    }
 
 
-def test_two_writers_share_a_file_line_by_line(tmp_path):
+def test_two_writers_share_a_file_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "documents.jsonl"
     writers = JsonLines(path), JsonLines(path)
     for number in range(20):
@@ -68,10 +76,10 @@ def test_two_writers_share_a_file_line_by_line(tmp_path):
     assert [line["doc"]["seq_num"] for line in lines] == list(range(20))
 
 
-def test_a_guarded_sink_goes_on_receiving_after_it_has_failed(caplog):
+def test_a_guarded_sink_goes_on_receiving_after_it_has_failed(caplog: pytest.LogCaptureFixture) -> None:
     seen = []
 
-    def sink(_name, doc):
+    def sink(_name: str, doc: Mapping[str, Any]) -> None:
         seen.append(doc["seq_num"])
         raise OSError("no space left")
 

@@ -4,13 +4,20 @@ import asyncio
 import math
 import threading
 import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeAlias
 
 import pytest
 from bluesky import plan_stubs as bps
 from ophyd_async.core import AsyncStatus, StandardReadable, init_devices, soft_signal_rw
 
-from labctl_drivers.engine import Lane, LaneError
-from labctl_drivers.protocol import Bound, ExperimentFailed, FailureKind, Reading
+from labctl_drivers.engine import Finished, Lane, LaneError
+from labctl_drivers.protocol import Attempt, Bound, ExperimentFailed, FailureKind, Instrument, Reading
+
+Attempts: TypeAlias = Callable[..., Attempt]
+Documents: TypeAlias = Callable[..., list[dict[str, Any]]]
+Plan: TypeAlias = Generator[Any, Any, Reading]
+Scripts: TypeAlias = Callable[..., Any]
 
 GOOD = Reading({"y": 2.5}, {"y": "nm"})
 K = FailureKind
@@ -19,7 +26,7 @@ K = FailureKind
 class Arm(StandardReadable):
     """A real ophyd-async device that can be told to fail or to hang."""
 
-    def __init__(self, name="arm", error=None, seconds=0.0):
+    def __init__(self, name: str = "arm", error: Exception | None = None, seconds: float = 0.0) -> None:
         with self.add_children_as_readables():
             self.position = soft_signal_rw(float, 0.0, units="mm")
         self.error = error
@@ -27,58 +34,63 @@ class Arm(StandardReadable):
         super().__init__(name=name)
 
     @AsyncStatus.wrap
-    async def set(self, value):
+    async def set(self, value: float) -> None:
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
         await self.position.set(value)
 
 
-def arm(**how):
-    def make():
+def arm(**how: object) -> Callable[[], Arm]:
+    def make() -> Arm:
         with init_devices(set_name=False):
             device = Arm(**how)
-        return device
+        return device  # noqa: RET504 - it is connected only when the block above ends
 
     return make
 
 
-def measuring(_):
+def measuring(_: Attempt) -> Plan:
     yield from bps.null()
     return GOOD
 
 
-def sleeping(seconds):
-    def plan(_):
+def sleeping(seconds: float) -> Callable[[Attempt], Plan]:
+    def plan(_: Attempt) -> Plan:
         yield from bps.sleep(seconds)
         return GOOD
 
     return plan
 
 
-def raising(error):
-    def plan(_):
+def raising(error: Exception) -> Callable[[Attempt], Plan]:
+    def plan(_: Attempt) -> Plan:
         yield from bps.null()
         raise error
 
     return plan
 
 
-def carried_out(lane, instrument, attempt):
+def carried_out(lane: Lane, instrument: Instrument, attempt: Attempts) -> Finished:
     lane.connect(instrument)
     return lane.run(instrument, attempt)
 
 
-def abort_when_running(lane, reason="the door was opened"):
+def abort_when_running(lane: Lane, reason: str = "the door was opened") -> None:
     while not lane.abort(reason):
         time.sleep(0.005)
 
 
-def still_works(lane, scripted, attempt):
+def still_works(lane: Lane, scripted: Scripts, attempt: Attempts) -> bool:
     return carried_out(lane, scripted(measuring), attempt("afterwards")).reading == GOOD
 
 
-def test_a_measured_attempt_is_one_run_with_one_event(lane, scripted, attempt, documents):
+def test_a_measured_attempt_is_one_run_with_one_event(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
     finished = carried_out(lane, scripted(measuring), attempt("k7", {"x": 3.5, "dye": "red"}, x="mm"))
     assert finished.reading == GOOD
     assert finished.failure is None
@@ -93,7 +105,13 @@ def test_a_measured_attempt_is_one_run_with_one_event(lane, scripted, attempt, d
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))
-def test_a_failure_the_driver_declares_passes_through(kind, lane, scripted, attempt, documents):
+def test_a_failure_the_driver_declares_passes_through(
+    kind: FailureKind,
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
     failure = ExperimentFailed(kind, "it went so", stage="process", bounds={"y": Bound(low=1.0)})
     instrument = scripted(raising(failure))
     finished = carried_out(lane, instrument, attempt())
@@ -106,14 +124,21 @@ def test_a_failure_the_driver_declares_passes_through(kind, lane, scripted, atte
     assert still_works(lane, scripted, attempt)
 
 
-def test_a_refusal_before_anything_moved_stops_nothing(lane, scripted, attempt):
+def test_a_refusal_before_anything_moved_stops_nothing(
+    lane: Lane, scripted: Scripts, attempt: Attempts
+) -> None:
     instrument = scripted(raising(ExperimentFailed(K.UNKNOWN, "started before", stage="check")))
     assert carried_out(lane, instrument, attempt()).failure.kind is K.UNKNOWN
     assert instrument.stopped == 0
 
 
-def test_a_device_that_fails_is_named_with_its_cause(lane, scripted, attempt, documents):
-    def plan(_):
+def test_a_device_that_fails_is_named_with_its_cause(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.mv(instrument.device, 1.0)
         return GOOD
 
@@ -127,8 +152,10 @@ def test_a_device_that_fails_is_named_with_its_cause(lane, scripted, attempt, do
     assert still_works(lane, scripted, attempt)
 
 
-def test_a_failure_declared_inside_a_device_passes_through(lane, scripted, attempt):
-    def plan(_):
+def test_a_failure_declared_inside_a_device_passes_through(
+    lane: Lane, scripted: Scripts, attempt: Attempts
+) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.mv(instrument.device, 1.0)
         return GOOD
 
@@ -138,13 +165,20 @@ def test_a_failure_declared_inside_a_device_passes_through(lane, scripted, attem
     assert instrument.stopped == 0
 
 
-def test_a_fault_in_the_driver_itself_is_an_instrument_fault(lane, scripted, attempt):
+def test_a_fault_in_the_driver_itself_is_an_instrument_fault(
+    lane: Lane, scripted: Scripts, attempt: Attempts
+) -> None:
     failure = carried_out(lane, scripted(raising(KeyError("nozzle"))), attempt()).failure
     assert (failure.kind, failure.message) == (K.INSTRUMENT_FAULT, "KeyError: 'nozzle'")
 
 
-def test_a_wait_that_runs_out_names_device_and_time(lane, scripted, attempt, documents):
-    def plan(_):
+def test_a_wait_that_runs_out_names_device_and_time(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.abs_set(instrument.device, 1.0, group="g")
         yield from bps.wait("g", timeout=0.05)
         return GOOD
@@ -156,7 +190,7 @@ def test_a_wait_that_runs_out_names_device_and_time(lane, scripted, attempt, doc
     assert still_works(lane, scripted, attempt)
 
 
-def test_the_time_limit_of_the_lane_breaks_an_attempt_off(scripted, attempt):
+def test_the_time_limit_of_the_lane_breaks_an_attempt_off(scripted: Scripts, attempt: Attempts) -> None:
     with Lane("short", time_limit_s=0.1) as lane:
         instrument = scripted(sleeping(60.0))
         finished = carried_out(lane, instrument, attempt())
@@ -167,7 +201,13 @@ def test_the_time_limit_of_the_lane_breaks_an_attempt_off(scripted, attempt):
         assert still_works(lane, scripted, attempt)
 
 
-def test_an_abort_from_another_thread_keeps_its_reason(lane, scripted, attempt, documents, capsys):
+def test_an_abort_from_another_thread_keeps_its_reason(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     instrument = scripted(sleeping(60.0))
     lane.connect(instrument)
     future = lane.submit(instrument, attempt())
@@ -181,7 +221,7 @@ def test_an_abort_from_another_thread_keeps_its_reason(lane, scripted, attempt, 
     assert still_works(lane, scripted, attempt)
 
 
-def test_only_the_first_of_two_aborts_counts(lane, scripted, attempt):
+def test_only_the_first_of_two_aborts_counts(lane: Lane, scripted: Scripts, attempt: Attempts) -> None:
     instrument = scripted(sleeping(60.0))
     lane.connect(instrument)
     future = lane.submit(instrument, attempt())
@@ -190,7 +230,9 @@ def test_only_the_first_of_two_aborts_counts(lane, scripted, attempt):
     assert future.result(timeout=20).failure.message == "first"
 
 
-def test_an_abort_spares_what_waits_and_finds_nothing_when_idle(lane, scripted, attempt):
+def test_an_abort_spares_what_waits_and_finds_nothing_when_idle(
+    lane: Lane, scripted: Scripts, attempt: Attempts
+) -> None:
     assert lane.abort("nothing runs") is False
     slow, quick = scripted(sleeping(60.0)), scripted(measuring)
     lane.connect(slow)
@@ -201,8 +243,13 @@ def test_an_abort_spares_what_waits_and_finds_nothing_when_idle(lane, scripted, 
     assert second.result(timeout=20).reading == GOOD
 
 
-def test_an_abort_that_a_driver_swallows_is_an_abort_all_the_same(lane, scripted, attempt):
-    def stubborn(_):
+def test_an_abort_that_a_driver_swallows_is_an_abort_all_the_same(
+    lane: Lane, scripted: Scripts, attempt: Attempts
+) -> None:
+    begun = threading.Event()
+
+    def stubborn(_: Attempt) -> Plan:
+        begun.set()
         try:
             yield from bps.sleep(60.0)
         except Exception:  # noqa: BLE001 - what a careless driver does
@@ -212,6 +259,7 @@ def test_an_abort_that_a_driver_swallows_is_an_abort_all_the_same(lane, scripted
     instrument = scripted(stubborn)
     lane.connect(instrument)
     future = lane.submit(instrument, attempt())
+    assert begun.wait(10)
     abort_when_running(lane)
     failure = future.result(timeout=20).failure
     assert failure.kind is K.ABORTED
@@ -219,10 +267,12 @@ def test_an_abort_that_a_driver_swallows_is_an_abort_all_the_same(lane, scripted
 
 
 @pytest.mark.parametrize("how", ["stop", "halt", "abort", "request_pause"])
-def test_a_run_engine_that_somebody_else_interrupts_has_measured_nothing(how, lane, scripted, attempt):
+def test_a_run_engine_that_somebody_else_interrupts_has_measured_nothing(
+    how: str, lane: Lane, scripted: Scripts, attempt: Attempts
+) -> None:
     started = threading.Event()
 
-    def plan(_):
+    def plan(_: Attempt) -> Plan:
         yield from bps.checkpoint()
         started.set()
         yield from bps.sleep(60.0)
@@ -241,8 +291,14 @@ def test_a_run_engine_that_somebody_else_interrupts_has_measured_nothing(how, la
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_not_finite_is_a_bad_reading_and_is_kept(value, lane, scripted, attempt, documents):
-    def plan(_):
+def test_a_value_that_is_not_finite_is_a_bad_reading_and_is_kept(
+    value: float,
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.null()
         return Reading({"y": value, "z": 1.0}, {"y": "nm", "z": "nm"})
 
@@ -263,22 +319,38 @@ def test_a_value_that_is_not_finite_is_a_bad_reading_and_is_kept(value, lane, sc
         ({"y": 1.0}, K.INSTRUMENT_FAULT),
     ],
 )
-def test_what_is_no_reading_is_a_failure(returned, kind, lane, scripted, attempt):
-    def plan(_):
+def test_what_is_no_reading_is_a_failure(
+    returned: object,
+    kind: FailureKind,
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.null()
         return returned
 
     assert carried_out(lane, scripted(plan), attempt()).failure.kind is kind
 
 
-def test_what_a_failed_attempt_measured_is_in_its_event(lane, scripted, attempt, documents):
+def test_what_a_failed_attempt_measured_is_in_its_event(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
     off = ExperimentFailed(K.OFF_RECIPE, "9 K too hot", stage="process", reading=GOOD)
     carried_out(lane, scripted(raising(off)), attempt())
     assert documents("event")[0]["data"] == {"y": 2.5}
 
 
-def test_an_instrument_with_events_of_its_own_gets_no_second_one(lane, scripted, attempt, documents):
-    def plan(_):
+def test_an_instrument_with_events_of_its_own_gets_no_second_one(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    documents: Documents,
+) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.mv(instrument.device, 4.0)
         yield from bps.trigger_and_read([instrument.device])
         return GOOD
@@ -288,8 +360,13 @@ def test_an_instrument_with_events_of_its_own_gets_no_second_one(lane, scripted,
     assert [event["data"] for event in documents("event")] == [{"arm-position": 4.0}]
 
 
-def test_a_subscriber_that_raises_fails_nothing_and_is_reported_once(lane, scripted, attempt, caplog):
-    def broken(_name, _doc):
+def test_a_subscriber_that_raises_fails_nothing_and_is_reported_once(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(_name: str, _doc: Mapping[str, Any]) -> None:
         raise OSError("disk full")
 
     lane.subscribe(broken, label="the mirror")
@@ -299,9 +376,14 @@ def test_a_subscriber_that_raises_fails_nothing_and_is_reported_once(lane, scrip
     assert warned[0].startswith("the mirror could not take a start document (OSError: disk full)")
 
 
-def test_a_stop_that_fails_is_told(lane, scripted, attempt, caplog):
+def test_a_stop_that_fails_is_told(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Stuck(scripted):
-        def stop(self):
+        def stop(self) -> None:
             raise RuntimeError("relay welded")
 
     failure = carried_out(lane, Stuck(raising(ValueError("bad"))), attempt()).failure
@@ -309,7 +391,7 @@ def test_a_stop_that_fails_is_told(lane, scripted, attempt, caplog):
     assert "relay welded" in caplog.text
 
 
-def test_two_lanes_on_one_loop_run_side_by_side(scripted, attempt):
+def test_two_lanes_on_one_loop_run_side_by_side(scripted: Scripts, attempt: Attempts) -> None:
     with Lane("a") as one, Lane("b", beside=one) as two:
         assert one.engine.loop is two.engine.loop
         instruments = [scripted(sleeping(0.5)), scripted(sleeping(0.5))]
@@ -323,7 +405,7 @@ def test_two_lanes_on_one_loop_run_side_by_side(scripted, attempt):
     assert wall < 0.8 * sum(each.seconds for each in finished)
 
 
-def test_the_shared_loop_outlives_the_lane_that_made_it(scripted, attempt):
+def test_the_shared_loop_outlives_the_lane_that_made_it(scripted: Scripts, attempt: Attempts) -> None:
     one = Lane("a")
     two = Lane("b", beside=one)
     one.close()
@@ -332,8 +414,8 @@ def test_the_shared_loop_outlives_the_lane_that_made_it(scripted, attempt):
     assert two.engine.loop.is_closed()
 
 
-def test_devices_belong_to_the_loop_of_their_lane(scripted, attempt):
-    def plan(_):
+def test_devices_belong_to_the_loop_of_their_lane(scripted: Scripts, attempt: Attempts) -> None:
+    def plan(_: Attempt) -> Plan:
         yield from bps.mv(instrument.device, 1.0)
         return GOOD
 
@@ -343,8 +425,8 @@ def test_devices_belong_to_the_loop_of_their_lane(scripted, attempt):
         assert carried_out(old, instrument, attempt()).reading == GOOD
 
 
-def test_a_lane_refuses_what_it_cannot_do(scripted, attempt):
-    def no_plug():
+def test_a_lane_refuses_what_it_cannot_do(scripted: Scripts, attempt: Attempts) -> None:
+    def no_plug() -> None:
         raise OSError("no such port")
 
     with pytest.raises(ValueError, match="time limit"):
@@ -366,7 +448,15 @@ def test_a_lane_refuses_what_it_cannot_do(scripted, attempt):
         Lane("b", beside=lane)
 
 
-def test_closing_ends_what_runs_and_leaves_no_thread(scripted, attempt):
+def test_every_new_instrument_is_connected_also_where_an_old_one_stood(lane: Lane, scripted: Scripts) -> None:
+    for _ in range(50):
+        instrument = scripted(measuring)
+        lane.connect(instrument)
+        assert instrument.connected == 1
+        del instrument
+
+
+def test_closing_ends_what_runs_and_leaves_no_thread(scripted: Scripts, attempt: Attempts) -> None:
     before = set(threading.enumerate())
     lane = Lane("a")
     instrument = scripted(sleeping(60.0))

@@ -1,13 +1,15 @@
 """An instrument remembers what it started, through crashes, other processes and bad readings."""
 
 import math
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -16,17 +18,19 @@ from hypothesis import strategies as st
 from labctl_drivers.memory import AlreadyStarted, Memory
 from labctl_drivers.protocol import Attempt, Bound, ExperimentFailed, FailureKind, Reading
 
+Attempts: TypeAlias = Callable[..., Attempt]
+
 READING = Reading({"y": 2.5}, {"y": "nm"}, actual={"x": 1.01, "dye": "red"}, raw={"trace": [1, None, "a"]})
 
 
 @pytest.fixture(params=["on disk", "in memory"])
-def memory(request, tmp_path):
+def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
     memory = Memory(tmp_path / "deep" if request.param == "on disk" else None, "toy")
     yield memory
     memory.close()
 
 
-def same(one, two):
+def same(one: ExperimentFailed, two: ExperimentFailed) -> bool:
     return (one.kind, one.message, one.stage, one.bounds, one.reading) == (
         two.kind,
         two.message,
@@ -36,7 +40,7 @@ def same(one, two):
     )
 
 
-def test_an_attempt_goes_from_never_to_started_to_finished(memory, attempt):
+def test_an_attempt_goes_from_never_to_started_to_finished(memory: Memory, attempt: Attempts) -> None:
     assert memory.lookup("k1") is None
     memory.started(attempt("k1", {"x": 1.0, "dye": "red"}, x="mm"), {"row": 3})
     known = memory.lookup("k1")
@@ -46,7 +50,7 @@ def test_an_attempt_goes_from_never_to_started_to_finished(memory, attempt):
     assert memory.lookup("k1").result == READING
 
 
-def test_a_key_is_started_once(memory, attempt):
+def test_a_key_is_started_once(memory: Memory, attempt: Attempts) -> None:
     memory.started(attempt("k1"))
     with pytest.raises(AlreadyStarted, match="k1 was started before") as caught:
         memory.started(attempt("k1", {"x": 9.0}))
@@ -55,7 +59,7 @@ def test_a_key_is_started_once(memory, attempt):
     assert len(list(memory.all())) == 1
 
 
-def test_the_first_result_stands_and_none_comes_without_a_start(memory, attempt):
+def test_the_first_result_stands_and_none_comes_without_a_start(memory: Memory, attempt: Attempts) -> None:
     with pytest.raises(KeyError, match="never started"):
         memory.finished("k1", READING)
     memory.started(attempt("k1"))
@@ -73,7 +77,15 @@ def test_the_first_result_stands_and_none_comes_without_a_start(memory, attempt)
     values=st.none() | st.dictionaries(st.text(), st.floats(allow_nan=False)),
 )
 @settings(max_examples=50, deadline=None)
-def test_every_failure_comes_back_as_it_was(kind, message, stage, low, high, values):
+def test_every_failure_comes_back_as_it_was(
+    *,
+    kind: FailureKind,
+    message: str,
+    stage: str,
+    low: float | None,
+    high: float | None,
+    values: dict[str, float] | None,
+) -> None:
     reading = None if values is None else Reading(values, {}, {}, {})
     failure = ExperimentFailed(kind, message, stage=stage, reading=reading, bounds={"y": Bound(low, high)})
     memory = Memory(None, "toy")
@@ -83,14 +95,14 @@ def test_every_failure_comes_back_as_it_was(kind, message, stage, low, high, val
     memory.close()
 
 
-def test_a_reading_of_nan_and_read_only_mappings_come_back(memory, attempt):
+def test_a_reading_of_nan_and_read_only_mappings_come_back(memory: Memory, attempt: Attempts) -> None:
     frozen = MappingProxyType({"y": math.nan})
     memory.started(attempt("k1", MappingProxyType({"x": 1.0})))
     memory.finished("k1", Reading(frozen, MappingProxyType({"y": "nm"})))
     assert math.isnan(memory.lookup("k1").result.values["y"])
 
 
-def test_what_is_on_disk_outlives_the_process_and_keeps_its_order(tmp_path, attempt):
+def test_what_is_on_disk_outlives_the_process_and_keeps_its_order(tmp_path: Path, attempt: Attempts) -> None:
     first = Memory(tmp_path, "toy")
     for number in (3, 1, 2):
         first.started(attempt(f"k{number}"))
@@ -102,7 +114,7 @@ def test_what_is_on_disk_outlives_the_process_and_keeps_its_order(tmp_path, atte
     second.close()
 
 
-def test_two_processes_cannot_both_start_a_key(tmp_path, attempt):
+def test_two_processes_cannot_both_start_a_key(tmp_path: Path, attempt: Attempts) -> None:
     one, two = Memory(tmp_path, "toy"), Memory(tmp_path, "toy")
     one.started(attempt("k1"))
     with pytest.raises(AlreadyStarted):
@@ -111,7 +123,7 @@ def test_two_processes_cannot_both_start_a_key(tmp_path, attempt):
     two.close()
 
 
-def test_a_killed_process_leaves_its_start_behind(tmp_path):
+def test_a_killed_process_leaves_its_start_behind(tmp_path: Path) -> None:
     script = """
         import os, pathlib, signal, sys
         from labctl_drivers.memory import Memory
@@ -128,7 +140,7 @@ def test_a_killed_process_leaves_its_start_behind(tmp_path):
     memory.close()
 
 
-def test_a_power_cut_cannot_take_back_a_start(tmp_path):
+def test_a_power_cut_cannot_take_back_a_start(tmp_path: Path) -> None:
     memory = Memory(tmp_path, "toy")
     assert memory._file.execute("PRAGMA synchronous").fetchone() == (2,)
     assert memory._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -136,13 +148,13 @@ def test_a_power_cut_cannot_take_back_a_start(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a b", "a/b", "x" * 65])
-def test_a_name_that_is_no_file_name_is_refused(name, tmp_path):
+def test_a_name_that_is_no_file_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot name a file"):
         Memory(tmp_path, name)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_file_is_not_taken_for_an_empty_memory(tmp_path):
+def test_a_damaged_file_is_not_taken_for_an_empty_memory(tmp_path: Path) -> None:
     (tmp_path / "toy.sqlite").write_bytes(b"not a database at all, but long enough to have a header" * 20)
     with pytest.raises(sqlite3.DatabaseError):
         Memory(tmp_path, "toy")

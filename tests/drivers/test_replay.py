@@ -5,14 +5,21 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labctl_drivers.engine import Lane
 from labctl_drivers.memory import Memory
-from labctl_drivers.protocol import Bound, FailureKind, Instrument, Surroundings
+from labctl_drivers.protocol import Attempt, Bound, FailureKind, Instrument, Surroundings
 from labctl_drivers.replay import HistoricalRow, ReplayInstrument, canonical
+
+Attempts: TypeAlias = Callable[..., Attempt]
+Documents: TypeAlias = Callable[..., list[dict[str, Any]]]
 
 ROWS = [
     *(HistoricalRow({"x": 1.0, "dye": "red"}, {"y": float(number)}) for number in range(4)),
@@ -24,22 +31,24 @@ ROWS = [
 UNITS = {"y": "nm"}
 
 
-def replay(folder=None, seed=0, rows=ROWS):
+def replay(
+    folder: Path | None = None, seed: int = 0, rows: Sequence[HistoricalRow] = ROWS
+) -> ReplayInstrument:
     return ReplayInstrument(rows, surroundings=Surroundings(folder, seed), units=UNITS)
 
 
-def drawn(lane, instrument, attempt, keys, x=1.0):
+def drawn(
+    lane: Lane, instrument: Instrument, attempt: Attempts, keys: Sequence[str], x: float = 1.0
+) -> list[float]:
     lane.connect(instrument)
-    return [
-        lane.run(instrument, attempt(key, {"x": x, "dye": "red"})).reading.values["y"] for key in keys
-    ]
+    return [lane.run(instrument, attempt(key, {"x": x, "dye": "red"})).reading.values["y"] for key in keys]
 
 
-def test_it_is_an_instrument():
+def test_it_is_an_instrument() -> None:
     assert isinstance(replay(), Instrument)
 
 
-def test_a_recipe_is_answered_with_its_row(lane, attempt, documents):
+def test_a_recipe_is_answered_with_its_row(lane: Lane, attempt: Attempts, documents: Documents) -> None:
     instrument = replay()
     lane.connect(instrument)
     reading = lane.run(instrument, attempt("k", {"dye": "red", "x": 2}, x="mm")).reading
@@ -53,7 +62,7 @@ def test_a_recipe_is_answered_with_its_row(lane, attempt, documents):
     assert (keys["x"]["units"], keys["y"]["units"], keys["dye"]["dtype"]) == ("mm", "nm", "string")
 
 
-def test_each_failure_of_the_table_is_raised_as_it_is_recorded(lane, attempt):
+def test_each_failure_of_the_table_is_raised_as_it_is_recorded(lane: Lane, attempt: Attempts) -> None:
     instrument = replay()
     lane.connect(instrument)
     cracked, censored, off = (
@@ -66,26 +75,26 @@ def test_each_failure_of_the_table_is_raised_as_it_is_recorded(lane, attempt):
     assert instrument.ask("k3.0").failure.message == "fell apart"
 
 
-def test_replicates_walk_through_every_row_before_any_comes_twice(lane, attempt):
+def test_replicates_walk_through_every_row_before_any_comes_twice(lane: Lane, attempt: Attempts) -> None:
     values = drawn(lane, replay(), attempt, [f"k{number}" for number in range(12)])
     for cycle in range(3):
         assert sorted(values[4 * cycle : 4 * cycle + 4]) == [0.0, 1.0, 2.0, 3.0]
     assert len({tuple(values[4 * cycle : 4 * cycle + 4]) for cycle in range(3)}) > 1
 
 
-def test_the_walk_depends_on_the_seed_alone(lane, attempt):
+def test_the_walk_depends_on_the_seed_alone(lane: Lane, attempt: Attempts) -> None:
     keys = [f"k{number}" for number in range(8)]
     walks = [drawn(lane, replay(seed=seed), attempt, keys) for seed in (1, 1, 2)]
     assert walks[0] == walks[1] != walks[2]
 
 
-def test_first_draws_are_spread_evenly_over_the_rows(lane, attempt):
+def test_first_draws_are_spread_evenly_over_the_rows(lane: Lane, attempt: Attempts) -> None:
     counts = Counter(drawn(lane, replay(seed=seed), attempt, ["k"])[0] for seed in range(200))
     # chi-squared with 3 degrees of freedom stays below 16.3 in 999 of 1000 cases
     assert sum((count - 50) ** 2 / 50 for count in counts.values()) < 16.3
 
 
-def test_a_recipe_outside_the_table_is_told_and_never_started(lane, attempt):
+def test_a_recipe_outside_the_table_is_told_and_never_started(lane: Lane, attempt: Attempts) -> None:
     instrument = replay()
     lane.connect(instrument)
     for recipe in ({"x": 1.5, "dye": "red"}, {"x": 1.0}, {"x": "1.0", "dye": "red"}):
@@ -96,7 +105,7 @@ def test_a_recipe_outside_the_table_is_told_and_never_started(lane, attempt):
     assert instrument.ask("k").state == "never"
 
 
-def test_a_key_is_carried_out_once(lane, attempt):
+def test_a_key_is_carried_out_once(lane: Lane, attempt: Attempts) -> None:
     instrument = replay()
     first = drawn(lane, instrument, attempt, ["k"])
     assert lane.run(instrument, attempt("k", {"x": 1.0, "dye": "red"})).failure.kind is FailureKind.UNKNOWN
@@ -104,7 +113,9 @@ def test_a_key_is_carried_out_once(lane, attempt):
     assert (answer.state, answer.reading.values["y"]) == ("done", first[0])
 
 
-def test_a_killed_controller_finds_what_it_would_have_been_told(tmp_path, lane, attempt):
+def test_a_killed_controller_finds_what_it_would_have_been_told(
+    tmp_path: Path, lane: Lane, attempt: Attempts
+) -> None:
     script = """
         import os, pathlib, signal, sys
         from labctl_drivers.engine import Lane
@@ -135,7 +146,9 @@ def test_a_killed_controller_finds_what_it_would_have_been_told(tmp_path, lane, 
     resumed.close()
 
 
-def test_a_table_changed_underneath_an_open_attempt_gives_no_answer(tmp_path, attempt):
+def test_a_table_changed_underneath_an_open_attempt_gives_no_answer(
+    tmp_path: Path, attempt: Attempts
+) -> None:
     memory = Memory(tmp_path, "replay")
     memory.started(attempt("k", {"x": 2.0, "dye": "red"}), {"row": 4})
     memory.close()
@@ -145,7 +158,7 @@ def test_a_table_changed_underneath_an_open_attempt_gives_no_answer(tmp_path, at
         instrument.close()
 
 
-def test_a_table_without_rows_or_units_is_refused():
+def test_a_table_without_rows_or_units_is_refused() -> None:
     with pytest.raises(ValueError, match="no rows"):
         replay(rows=[])
     with pytest.raises(ValueError, match="no unit for z"):
@@ -154,7 +167,7 @@ def test_a_table_without_rows_or_units_is_refused():
 
 @given(st.dictionaries(st.text(min_size=1), st.floats(allow_nan=False) | st.text(), min_size=1))
 @settings(max_examples=100, deadline=None)
-def test_equal_recipes_and_only_those_are_found(recipe):
+def test_equal_recipes_and_only_those_are_found(recipe: dict[str, float | str]) -> None:
     shuffled = dict(reversed(recipe.items()))
     assert canonical(recipe) == canonical(shuffled)
     name = next(iter(recipe))
@@ -163,7 +176,7 @@ def test_equal_recipes_and_only_those_are_found(recipe):
     assert canonical(recipe) != canonical(other)
 
 
-def test_whole_numbers_and_signed_zeros_are_the_same_setting():
+def test_whole_numbers_and_signed_zeros_are_the_same_setting() -> None:
     assert canonical({"x": 5}) == canonical({"x": 5.0})
     assert canonical({"x": -0.0}) == canonical({"x": 0})
     assert canonical({"x": 0.1 + 0.2}) != canonical({"x": 0.3})

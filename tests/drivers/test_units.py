@@ -23,13 +23,15 @@ from labctl_drivers.units import UnitError, convert
         (4.0, "", "", 4.0),
     ],
 )
-def test_conversions_of_the_laboratory(value, unit, target, expected):
+def test_conversions_of_the_laboratory(value: float, unit: str, target: str, expected: float) -> None:
     assert convert(value, unit, target) == pytest.approx(expected, rel=1e-12)
 
 
-@given(st.floats(-1e6, 1e6), st.sampled_from([("degC", "K"), ("degF", "degC"), ("minute", "hour"), ("mm", "m")]))
+@given(
+    st.floats(-1e6, 1e6), st.sampled_from([("degC", "K"), ("degF", "degC"), ("minute", "hour"), ("mm", "m")])
+)
 @settings(max_examples=100, deadline=None)
-def test_there_and_back_is_where_it_began(value, pair):
+def test_there_and_back_is_where_it_began(value: float, pair: tuple[str, str]) -> None:
     assert convert(convert(value, *pair), *reversed(pair)) == pytest.approx(value, rel=1e-9, abs=1e-9)
 
 
@@ -37,15 +39,25 @@ def test_there_and_back_is_where_it_began(value, pair):
     ("unit", "target"),
     [("degC", "minute"), ("delta_degC", "degC"), ("degC", "delta_degC"), ("K", "delta_degC"), ("", "degC")],
 )
-def test_what_measures_something_else_is_refused(unit, target):
+def test_what_measures_something_else_is_refused(unit: str, target: str) -> None:
     with pytest.raises(UnitError, match="cannot be converted"):
         convert(1.0, unit, target)
 
 
 @pytest.mark.parametrize(
     "unit",
-    ["furlongish", "9**9**9**9", "m**99999999", "2*m", "5 m", "(m)", "m;import os", "__import__('os')", "m" * 99],
+    [
+        "furlongish",
+        "9**9**9**9",
+        "m**99999999",
+        "2*m",
+        "5 m",
+        "(m)",
+        "m;import os",
+        "__import__('os')",
+        "m" * 99,
+    ],
 )
-def test_what_is_no_unit_is_refused_before_it_is_worked_out(unit):
+def test_what_is_no_unit_is_refused_before_it_is_worked_out(unit: str) -> None:
     with pytest.raises(UnitError, match="is not a unit"):
         convert(1.0, unit, "m")

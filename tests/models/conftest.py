@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import torch
+
+from labctl_models.threads import one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 with warnings.catch_warnings():
     # linear_operator compiles with torch.jit.script while it is imported, and torch now discourages that.
@@ -21,3 +28,11 @@ def tables() -> Path:
     if not os.environ.get("LABCTL_DATA") or not folder.is_dir():
         pytest.skip("needs the folder of real tables in LABCTL_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine would make up most of these tests' time."""
+    torch.set_num_threads(1)
+    with one_thread():
+        yield

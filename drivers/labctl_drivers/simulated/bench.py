@@ -172,7 +172,7 @@ class FurnaceBench:
                 if ROOM_C <= temperature <= HOTTEST_C and 0 <= hold < float("inf"):
                     return Treatment(temperature, hold, str(attempt.recipe["quench"]))
                 problem = (
-                    f"the furnace goes from {ROOM_C:g} to {HOTTEST_C:g} °C and waits for no negative time"
+                    f"the furnace goes from {ROOM_C:g} to {HOTTEST_C:g} °C, for a time that is not negative"
                 )
         raise ExperimentFailed(FailureKind.INSTRUMENT_FAULT, problem, stage="check")
 

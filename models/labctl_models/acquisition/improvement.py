@@ -50,7 +50,7 @@ def log_expected_improvement_slopes(mean: Array, sd: Array, incumbent: float) ->
     value = log_expected_improvement(mean, sd, incumbent)
     sloped = (sd > 0.0) & np.isfinite(value)
     safe_value = np.where(sloped, value, 0.0)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         z = np.where(sloped, (mean - incumbent) / np.where(sloped, sd, 1.0), 0.0)
         by_mean = np.exp(log_ndtr(z) - safe_value)
         by_sd = np.exp(-0.5 * z * z - LOG_SQRT_2PI - safe_value)
@@ -64,9 +64,9 @@ def log_h(z: Array) -> Array:
     error function; and the asymptotic series of that bracket, 1/z² - 3/z⁴ + 15/z⁶ - 105/z⁸ + 945/z¹⁰.
     """
     z = np.asarray(z, dtype=np.float64)
-    log_phi = -0.5 * z * z - LOG_SQRT_2PI
     with np.errstate(all="ignore"):
         # Each branch is computed everywhere and kept where it holds; elsewhere it may overflow unseen.
+        log_phi = -0.5 * z * z - LOG_SQRT_2PI
         direct = np.log(np.exp(log_phi) + z * np.exp(log_ndtr(z)))
         middle = log_phi + np.log1p(z * SQRT_HALF_PI * erfcx(-z * SQRT_HALF))
         t = 1.0 / (z * z)

@@ -24,8 +24,9 @@ def twin_of(fitted: FittedGP) -> SingleTaskGP:
     covariance = get_covar_module_with_dim_scaled_prior(ard_num_dims=X.shape[1], use_rbf_kernel=False)
     model = SingleTaskGP(X, z, covar_module=covariance, outcome_transform=None)
     model.covar_module.lengthscale = torch.from_numpy(fitted.lengthscales)
-    model.likelihood.noise = fitted.noise_variance
-    model.mean_module.constant = fitted.mean
+    # As tensors, because a plain number would be rounded to single precision on its way in.
+    model.likelihood.noise = torch.tensor(fitted.noise_variance, dtype=torch.float64)
+    model.mean_module.constant = torch.tensor(fitted.mean, dtype=torch.float64)
     standardise = Standardize(m=1)
     state = standardise.state_dict()
     state["means"] = torch.tensor([[fitted.shift]], dtype=torch.float64)

@@ -1,3 +1,5 @@
+"""The log posterior and its gradient equal gpytorch's by autograd."""
+
 import math
 from typing import Any
 
@@ -34,7 +36,7 @@ def a_problem(seed: int, n: int, d: int) -> tuple[Problem, np.ndarray[Any, np.dt
 def botorchs(
     problem: Problem, theta: np.ndarray[Any, np.dtype[np.float64]]
 ) -> tuple[float, np.ndarray[Any, np.dtype[np.float64]]]:
-    """The log posterior by gpytorch, constant mean at its best, and its gradient by autograd, in log units."""
+    """The log posterior by gpytorch at the best constant mean; its gradient by autograd, in log units."""
     n, d = problem.X.shape
     model = SingleTaskGP(
         torch.from_numpy(problem.X),
@@ -43,8 +45,9 @@ def botorchs(
         outcome_transform=None,
     )
     model.covar_module.lengthscale = torch.from_numpy(np.exp(theta[:d]))
-    model.likelihood.noise = math.exp(theta[d])
-    model.mean_module.constant = problem.evaluate(np.exp(theta[:d]), math.exp(theta[d])).mean
+    mean = problem.evaluate(np.exp(theta[:d]), math.exp(theta[d])).mean
+    model.likelihood.noise = torch.tensor(math.exp(theta[d]), dtype=torch.float64)
+    model.mean_module.constant = torch.tensor(mean, dtype=torch.float64)
     mll = ExactMarginalLogLikelihood(model.likelihood, model).train()
     with gpytorch.settings.fast_computations(covar_root_decomposition=False, log_prob=False, solves=False):
         value = mll(model(*model.train_inputs), model.train_targets) * n
@@ -52,12 +55,12 @@ def botorchs(
     assert model.mean_module.raw_constant.grad.abs() < 1e-6 * n
     lengths = model.covar_module.raw_lengthscale.grad.numpy().ravel() * np.exp(theta[:d])
     noise = model.likelihood.noise_covar.raw_noise.grad.numpy().ravel() * math.exp(theta[d])
-    return float(value), np.append(lengths, noise)
+    return value.item(), np.append(lengths, noise)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 40), d=st.integers(1, 12))
-def test_value_and_gradient_equal_gpytorchs(seed: int, n: int, d: int):
+def test_value_and_gradient_equal_gpytorchs(seed: int, n: int, d: int) -> None:
     problem, theta = a_problem(seed, n, d)
     value, gradient = problem.negative(theta)
     theirs, their_gradient = botorchs(problem, theta)
@@ -69,7 +72,7 @@ def test_value_and_gradient_equal_gpytorchs(seed: int, n: int, d: int):
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 30), d=st.integers(1, 5))
 def test_the_accurate_and_the_quick_evaluation_agree_and_the_likelihood_is_the_normal_density(
     seed: int, n: int, d: int
-):
+) -> None:
     problem, theta = a_problem(seed, n, d)
     evidence = problem.evaluate(np.exp(theta[:d]), math.exp(theta[d]))
     assert evidence.log_posterior == pytest.approx(-problem.negative(theta)[0], rel=1e-9, abs=1e-9)
@@ -78,7 +81,7 @@ def test_the_accurate_and_the_quick_evaluation_agree_and_the_likelihood_is_the_n
     assert evidence.log_likelihood == pytest.approx(density, rel=1e-8, abs=1e-8)
 
 
-def test_the_mean_is_the_best_constant():
+def test_the_mean_is_the_best_constant() -> None:
     problem, theta = a_problem(3, 20, 2)
     evidence = problem.evaluate(np.exp(theta[:2]), math.exp(theta[2]))
     K = evidence.factor.lower @ evidence.factor.lower.T
@@ -87,7 +90,7 @@ def test_the_mean_is_the_best_constant():
         assert multivariate_normal(np.full(20, shifted), K).logpdf(problem.z) < best
 
 
-def test_prior_is_scipys_log_normal():
+def test_prior_is_scipys_log_normal() -> None:
     prior = LogNormal(0.7, 1.3)
     x = np.array([0.01, 0.5, 1.0, 30.0])
     value, slope = prior.log_density(np.log(x))
@@ -100,14 +103,14 @@ def test_prior_is_scipys_log_normal():
 
 
 @pytest.mark.parametrize("d", [1, 6, 150])
-def test_priors_are_botorchs(d: int):
+def test_priors_are_botorchs(d: int) -> None:
     theirs = get_covar_module_with_dim_scaled_prior(d, use_rbf_kernel=False).lengthscale_prior
     assert lengthscale_prior(d).mode == pytest.approx(float(theirs.mode), rel=1e-6)
     noise = get_gaussian_likelihood_with_lognormal_prior().noise_covar.noise_prior
     assert NOISE_PRIOR.mode == pytest.approx(float(noise.mode), rel=1e-6)
 
 
-def test_a_singular_matrix_gets_the_smallest_jitter_that_helps():
+def test_a_singular_matrix_gets_the_smallest_jitter_that_helps() -> None:
     assert factorise(np.eye(3)).jitter == 0.0
     K = np.ones((3, 3))
     factor = factorise(K)
@@ -116,17 +119,17 @@ def test_a_singular_matrix_gets_the_smallest_jitter_that_helps():
 
 
 @pytest.mark.parametrize("K", [-np.eye(3), np.full((2, 2), np.nan)])
-def test_a_matrix_beyond_help_is_named(K: np.ndarray[Any, np.dtype[np.float64]]):
+def test_a_matrix_beyond_help_is_named(K: np.ndarray[Any, np.dtype[np.float64]]) -> None:
     with pytest.raises(NotPositiveDefiniteError, match="could not be inverted"):
         factorise(K)
 
 
-def test_factor_solves_and_inverts():
+def test_factor_solves_and_inverts() -> None:
     rng = np.random.default_rng(0)
-    A = rng.random((6, 6))
+    A, b = rng.random((6, 6)), rng.random(6)
     K = A @ A.T + np.eye(6)
     factor = factorise(K)
-    np.testing.assert_allclose(factor.solve(rng.random(6)), np.linalg.solve(K, np.random.default_rng(0).random(42)[36:]))
+    np.testing.assert_allclose(factor.solve(b), np.linalg.solve(K, b))
     upper = np.triu_indices(6)
     np.testing.assert_allclose(factor.upper_inverse()[upper], np.linalg.inv(K)[upper])
     assert factor.log_determinant() == pytest.approx(np.linalg.slogdet(K)[1])

@@ -1,4 +1,7 @@
+"""The search ends on a peak, uses what it is given, and never raises."""
+
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +38,7 @@ class NotANumber(Problem):
         return float("nan"), np.full_like(theta, np.nan)
 
 
-def test_the_slope_is_zero_where_the_search_ends():
+def test_the_slope_is_zero_where_the_search_ends() -> None:
     problem = a_problem()
     found = most_probable(problem, seed=0, start=None, starts=6)
     theta = np.log(np.append(found.lengthscales, found.noise_variance))
@@ -43,18 +46,18 @@ def test_the_slope_is_zero_where_the_search_ends():
     assert found.remarks == ()
 
 
-def test_more_starts_never_end_lower():
+def test_more_starts_never_end_lower() -> None:
     problem = a_problem()
     heights = [height(problem, most_probable(problem, seed=0, start=None, starts=s)) for s in (1, 2, 4, 6)]
-    assert all(after >= before - 1e-9 for before, after in zip(heights, heights[1:], strict=False))
+    assert all(after >= before - 1e-9 for before, after in pairwise(heights))
 
 
-def test_column_that_matters_gets_the_short_lengthscale():
+def test_column_that_matters_gets_the_short_lengthscale() -> None:
     found = most_probable(a_problem(), seed=0, start=None, starts=6)
     assert found.lengthscales[0] < 0.3 * found.lengthscales[1:].min()
 
 
-def test_an_earlier_fit_is_used_and_a_bad_one_is_left():
+def test_an_earlier_fit_is_used_and_a_bad_one_is_left() -> None:
     problem = a_problem()
     best = most_probable(problem, seed=0, start=None, starts=6)
     warm = {"lengthscales": tuple(best.lengthscales), "noise_variance": best.noise_variance}
@@ -79,7 +82,7 @@ def test_an_earlier_fit_is_used_and_a_bad_one_is_left():
         {"lengthscales": (1.0, 2.0, 3.0), "noise_variance": None},
     ],
 )
-def test_hyperparameters_of_another_problem_are_not_used_and_that_is_said(start: dict[str, object]):
+def test_hyperparameters_of_another_problem_are_not_used_and_that_is_said(start: dict[str, object]) -> None:
     problem = a_problem()
     found = most_probable(problem, seed=0, start=start, starts=2)
     fresh = most_probable(problem, seed=0, start=None, starts=2)
@@ -89,7 +92,9 @@ def test_hyperparameters_of_another_problem_are_not_used_and_that_is_said(start:
 
 @pytest.mark.parametrize("kind", [Hopeless, NotANumber])
 @pytest.mark.parametrize("starts", [1, 3])
-def test_a_search_that_fails_everywhere_gives_the_priors_typical_values(kind: type[Problem], starts: int):
+def test_a_search_that_fails_everywhere_gives_the_priors_typical_values(
+    kind: type[Problem], starts: int
+) -> None:
     good = a_problem()
     problem = kind(good.X, good.z)
     warm = {"lengthscales": (1.0, 1.0, 1.0), "noise_variance": 0.1}
@@ -99,5 +104,5 @@ def test_a_search_that_fails_everywhere_gives_the_priors_typical_values(kind: ty
     assert "could not be computed anywhere" in found.remarks[0]
 
 
-def test_starts_fall_with_the_number_of_rows():
+def test_starts_fall_with_the_number_of_rows() -> None:
     assert [usual_starts(n) for n in (1, 60, 150, 300, 450, 901, 5000)] == [6, 6, 6, 3, 2, 1, 1]

@@ -1,0 +1,131 @@
+"""What a historical table can answer: every reading of every recipe, and which recipes are the best."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.bench import Bench, means, set_up
+from labctl.config import CampaignConfig, CampaignModel
+from labctl_drivers.protocol import Surroundings
+from labctl_drivers.replay import HistoricalRow, ReplayInstrument
+
+Floats = NDArray[np.float64]
+
+TOP_SHARE = 0.05
+"""Which recipes count as the best ones; 5 % as in Liang et al., npj Comput. Mater. 7, 188 (2021)."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A table made ready for many replays.
+
+    Attributes:
+        config: of the campaign.
+        bench: with the pool of recipes; its seed is of no account.
+        rows: the rows that a replay can be answered from.
+    """
+
+    config: CampaignConfig
+    bench: Bench
+    rows: tuple[HistoricalRow, ...]
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def bench_for(self, seed: int) -> Bench:
+        """A bench with an instrument of its own, which draws replicates by this seed."""
+        quantities = {name: objective.unit for name, objective in self.config.model.objectives.items()}
+        surroundings = Surroundings(folder=None, seed=seed)
+        return replace(
+            self.bench,
+            seed=seed,
+            build=lambda: ReplayInstrument(self.rows, surroundings=surroundings, units=quantities),
+        )
+
+    @cached_property
+    def answers(self) -> tuple[tuple[float | None, ...], ...]:
+        """For each recipe of the pool, every answer the table has: a reading of the goal, or None for a failure."""
+        pool, (goal, _) = self.bench.space.pool, self.config.goal
+        assert pool is not None  # noqa: S101 - a replay has one
+        found: list[list[float | None]] = [[] for _ in range(len(pool))]
+        for row in self.rows:
+            place = pool.row_of(row.recipe)
+            assert place is not None  # noqa: S101 - only rows of the pool are kept
+            found[place].append(row.values[goal] if row.failure is None else None)
+        return tuple(map(tuple, found))
+
+    @cached_property
+    def worth(self) -> Floats:
+        """Mean reading of each recipe; NaN where it was never measured, only failed."""
+        return np.array([np.mean(some) if (some := measured(a)) else np.nan for a in self.answers])
+
+    @cached_property
+    def top(self) -> frozenset[int]:
+        """The best 5 % of the recipes by their mean readings; all of those that tie with the last of them."""
+        return frozenset(int(i) for i in np.flatnonzero(self._good(self.worth, self.rank(TOP_SHARE))))
+
+    def rank(self, share: float) -> float:
+        """Mean reading of the last of the best ``share`` of the recipes."""
+        known = np.sort(self.config.sign * self.worth[np.isfinite(self.worth)])[::-1]
+        last = min(len(known), max(1, round(share * len(self))))
+        return float(self.config.sign * known[last - 1])
+
+    @property
+    def best_reading(self) -> float:
+        """The best single reading that a replay can be answered with."""
+        signed = [self.config.sign * value for a in self.answers for value in measured(a)]
+        return self.config.sign * max(signed)
+
+    @property
+    def best_worth(self) -> float:
+        """The best mean reading of a recipe."""
+        return float(self.config.sign * np.nanmax(self.config.sign * self.worth))
+
+    def chances(self, level: float) -> Floats:
+        """For each recipe, the chance that its first answer is a reading at least as good as ``level``."""
+        return np.array([np.mean([v is not None and self.reaches(v, level) for v in a]) for a in self.answers])
+
+    def reaches(self, value: float, level: float) -> bool:
+        """Whether a value is at least as good as a level."""
+        return self.config.sign * (value - level) >= 0
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How many rows are failures, by kind."""
+        return dict(sorted(Counter(str(r.failure.value) for r in self.rows if r.failure is not None).items()))
+
+    def _good(self, values: Floats, level: float) -> NDArray[np.bool_]:
+        return np.asarray(np.nan_to_num(self.config.sign * (values - level), nan=-np.inf) >= 0)
+
+
+def measured(answers: Sequence[float | None]) -> list[float]:
+    """The answers that are readings."""
+    return [value for value in answers if value is not None]
+
+
+@lru_cache(maxsize=1)
+def past_of(path: Path, content: str) -> Past:
+    """Read the table of a campaign, once in each process.
+
+    Args:
+        path: the campaign file.
+        content: what it says, as JSON; a text, so that it can be sent to other processes and looked up.
+
+    Raises:
+        RequestError: the table is missing or does not fit the campaign.
+    """
+    from labctl.datasets import history, load_card, read  # noqa: PLC0415 - pandas is slow to import
+
+    config = CampaignConfig(path, CampaignModel.model_validate_json(content))
+    bench = set_up(config, folder=None, seed=0)
+    card = load_card(str(config.model.instrument.dataset), path.parent)
+    rows = history(card, read(card), bench.space.parameters, config.model.objectives).rows
+    answering = rows if config.model.instrument.replicates == "draw" else means(rows)
+    pool = bench.space.pool
+    kept = tuple(row for row in answering if pool is not None and pool.row_of(row.recipe) is not None)
+    return Past(config, bench, kept)

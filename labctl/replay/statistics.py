@@ -1,0 +1,106 @@
+"""Statistics over seeds: bands of curves, times until a level with censoring, and paired differences."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Quantiles over seeds at every experiment; None where a seed has nothing measured yet."""
+
+    median: tuple[float | None, ...]
+    lower_quartile: tuple[float | None, ...]
+    upper_quartile: tuple[float | None, ...]
+    lowest: tuple[float | None, ...]
+    highest: tuple[float | None, ...]
+
+
+def band(curves: Floats) -> Band:
+    """Quantiles of curves (seeds x experiments); NaN is nothing measured, and gives None where it matters."""
+    with np.errstate(invalid="ignore"):
+        rows = np.quantile(curves, [0.5, 0.25, 0.75, 0.0, 1.0], axis=0)
+    return Band(*(tuple(float(v) if math.isfinite(v) else None for v in row) for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Experiments that runs needed to reach a level.
+
+    Attributes:
+        median: by when half of the runs were there (Kaplan-Meier); None if fewer got there in time.
+        reached: how many runs got there.
+        runs: how many there were.
+        within: how long the longest of them went on.
+        each: of each run; None where it never got there.
+    """
+
+    median: int | None
+    reached: int
+    runs: int
+    within: int
+    each: tuple[int | None, ...]
+
+
+def needed(times: Sequence[int | None], lengths: Sequence[int]) -> Needed:
+    """Times until a level, where a run that ended before reaching it is censored at its length.
+
+    The median is where the product-limit curve of Kaplan and Meier, J. Am. Stat. Assoc. 53, 457 (1958),
+    has come down to one half. Leaving out the runs that never got there would flatter a strategy.
+    """
+    ends = [length if t is None else t for t, length in zip(times, lengths, strict=True)]
+    waiting, median = 1.0, None
+    for moment in sorted({t for t in times if t is not None}):
+        at_risk = sum(end >= moment for end in ends)
+        waiting *= 1.0 - sum(t == moment for t in times) / at_risk
+        if waiting <= 0.5 + 1e-12:  # noqa: PLR2004 - the median
+            median = moment
+            break
+    reached = sum(t is not None for t in times)
+    return Needed(median, reached, len(times), max(lengths, default=0), tuple(times))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference over seeds: mean, and the interval in which the true mean is expected.
+
+    Attributes:
+        low, high: 95 % interval; None with fewer than two seeds.
+        seeds: how many pairs there are.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: int
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves no difference out of account."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def paired_difference(first: Floats, second: Floats) -> Difference:
+    """Mean of first - second, both (seeds,), with a bootstrap interval that is honest for few seeds.
+
+    Percentiles of 20 000 resampled means, moved outwards to the level that Student's t asks for with so few
+    pairs: the plain percentile interval is too narrow by sqrt((n - 1) / n) and ignores the tails of t.
+    Hesterberg, Am. Stat. 69, 371 (2015), section 5.3, the expanded percentile interval.
+    """
+    differences = first - second
+    n = len(differences)
+    if n < 2:  # noqa: PLR2004 - one pair has no spread
+        return Difference(float(differences.mean()), None, None, n)
+    rng = np.random.default_rng(20_000 + n)
+    resampled = differences[rng.integers(n, size=(RESAMPLES, n))].mean(axis=1)
+    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
+    low, high = np.quantile(resampled, [tail, 1.0 - tail])
+    return Difference(float(differences.mean()), float(low), float(high), n)

@@ -1,0 +1,222 @@
+"""The curve of the best so far, and predictions against results, as plotly figures in plain JSON types.
+
+A colour that begins with ``$`` is a CSS variable of the page, which gives it its light and its dark value.
+``customdata`` holds the row of each point in the page's table, from which the page writes what hovers.
+"""
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from labctl.config import CampaignConfig
+from labctl.proposal import Arm
+from labctl.report.look import ARMS, FAILURES, pretty_unit, rounded, with_unit
+from labctl.state import CampaignState, Experiment
+from labctl.summary import Scored, value_of
+from labctl_drivers.protocol import FailureKind
+
+Figure = dict[str, Any]
+Z_95 = 1.959963984540054
+_BINS = np.arange(-4.0, 4.01, 0.5)
+
+
+def plain(text: str) -> str:
+    """A user's text for a place where plotly understands tags."""
+    return html.escape(text, quote=False)
+
+
+def progress(config: CampaignConfig, state: CampaignState) -> Figure:
+    """Every measurement of the goal, the best so far, and below the axis what failed and how."""
+    goal, objective = config.goal
+    measured = [(e, value) for e in state.measured if (value := value_of(e, goal)) is not None]
+    traces = [
+        {
+            **_points(arm, [e for e, _ in of_arm]),
+            "x": [e.number for e, _ in of_arm],
+            "y": [rounded(value) for _, value in of_arm],
+        }
+        for arm in ARMS
+        if (of_arm := [(e, v) for e, v in measured if e.proposal.arm == arm])
+    ]
+    steps = best_so_far(config, measured)
+    if steps:
+        x = [e.number for e, _ in steps]
+        y = [rounded(v) for _, v in steps]
+        line = {"color": "$ink", "width": 2.4, "shape": "hv"}
+        curve = {"type": "scatter", "mode": "lines", "x": [*x, len(state)], "y": [*y, y[-1]], "line": line}
+        traces.insert(0, {**curve, "name": "best so far", "hoverinfo": "skip"})
+        star = {"symbol": "star", "size": 17, "color": "$star", "line": {"color": "$paper", "width": 1.2}}
+        best = {"type": "scatter", "mode": "markers", "x": x[-1:], "y": y[-1:], "marker": star}
+        traces.append({**best, "name": "best", "customdata": [steps[-1][0].number - 1]})
+    kinds = _failed_kinds(state.failed)
+    traces += [_failure_strip(kind, experiments) for kind, experiments in kinds.items()]
+    strip = 0.075 * len(kinds)
+    layout: Figure = {
+        "xaxis": {"title": {"text": "experiment"}, "range": [0.2, max(len(state), 1) + 0.8], "anchor": "y2" if kinds else "y"},
+        "yaxis": {
+            "title": {"text": plain(with_unit(goal, objective.unit))},
+            "domain": [strip + 0.04 if kinds else 0, 1],
+            "type": axis_type([value for _, value in measured]),
+        },
+    }
+    if kinds:
+        layout["yaxis2"] = {
+            "domain": [0, strip],
+            "type": "category",
+            "categoryarray": [FAILURES[k][2] for k in reversed(kinds)],
+            "range": [-0.6, len(kinds) - 0.4],
+            "fixedrange": True,
+            "showgrid": False,
+            "tickfont": {"color": "$failed"},
+        }
+    return {"data": traces, "layout": layout}
+
+
+def best_so_far(
+    config: CampaignConfig, measured: Sequence[tuple[Experiment, float]]
+) -> list[tuple[Experiment, float]]:
+    """The measurements that were better than all before them."""
+    steps: list[tuple[Experiment, float]] = []
+    for experiment, value in measured:
+        if not steps or config.sign * (value - steps[-1][1]) > 0:
+            steps.append((experiment, value))
+    return steps
+
+
+def parity(config: CampaignConfig, results: Sequence[Scored]) -> Figure:
+    """Predicted against measured, each with the 95 % interval that was written before the result."""
+    goal, objective = config.goal
+    everything = [v for r in results for v in (r.measured, r.predicted.mean)]
+    low, high = padded(everything)
+    diagonal = {"type": "scatter", "mode": "lines", "x": [low, high], "y": [low, high], "hoverinfo": "skip"}
+    traces: list[Figure] = [
+        {**diagonal, "line": {"color": "$muted", "width": 1.2, "dash": "4px 4px"}, "showlegend": False}
+    ]
+    for outside, name in ((False, "inside"), (True, "outside the 95 % interval")):
+        some = [r for r in results if (abs(r.z) > Z_95) is outside]
+        if some:
+            traces.append(_with_intervals(some, outside=outside, name=name))
+    unit = pretty_unit(objective.unit)
+    unit = f" ({unit})" if unit else ""
+    layout = {
+        "xaxis": {"title": {"text": plain(f"measured {goal}{unit}")}, "range": [low, high]},
+        "yaxis": {"title": {"text": plain(f"predicted {goal}{unit}")}, "range": [low, high]},
+    }
+    return {"data": traces, "layout": layout}
+
+
+def surprises(results: Sequence[Scored]) -> Figure:
+    """How far each result lay from its prediction, in predicted standard deviations, in order and counted."""
+    z = np.clip([r.z for r in results], -3.99, 3.99)
+    counts, _ = np.histogram(z, _BINS)
+    centres = (_BINS[:-1] + _BINS[1:]) / 2
+    normal = len(results) * np.diff([0.5 * math.erfc(-edge / math.sqrt(2)) for edge in _BINS])
+    by_arm = [
+        {
+            **_points(arm, [r.experiment for r, _ in some]),
+            "x": [r.experiment.number for r, _ in some],
+            "y": [rounded(float(v)) for _, v in some],
+            "showlegend": False,
+        }
+        for arm in ARMS
+        if (some := [(r, v) for r, v in zip(results, z, strict=True) if r.experiment.proposal.arm == arm])
+    ]
+    bars = {"type": "bar", "orientation": "h", "xaxis": "x2", "y": centres.tolist(), "x": counts.tolist()}
+    expected = {"type": "scatter", "mode": "lines", "xaxis": "x2", "y": centres.tolist()}
+    band = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": -Z_95, "y1": Z_95}
+    return {
+        "data": [
+            *by_arm,
+            {**bars, "name": "results", "marker": {"color": "$bar"}, "hoverinfo": "skip", "showlegend": False},
+            {
+                **expected,
+                "x": [rounded(float(v)) for v in normal],
+                "line": {"color": "$ink", "width": 1.6, "shape": "spline"},
+                "name": "what an honest model gives",
+                "hoverinfo": "skip",
+                "showlegend": False,
+            },
+        ],
+        "layout": {
+            "xaxis": {"title": {"text": "experiment"}, "domain": [0, 0.74]},
+            "xaxis2": {"domain": [0.77, 1], "title": {"text": "results"}, "showgrid": False, "rangemode": "tozero"},
+            "yaxis": {"title": {"text": "surprise (predicted sd)"}, "range": [-4.2, 4.2], "dtick": 2},
+            "bargap": 0.12,
+            "shapes": [{**band, "fillcolor": "$band", "line": {"width": 0}, "layer": "below"}],
+        },
+    }
+
+
+def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
+    """A range with some room around the values."""
+    low, high = min(values), max(values)
+    room = share * (high - low) or abs(high) * share or 1.0
+    return low - room, high + room
+
+
+def axis_type(values: Sequence[float]) -> str:
+    """A log axis where positive values span three decades or more."""
+    return "log" if values and min(values) > 0 and max(values) / min(values) >= 1e3 else "linear"  # noqa: PLR2004
+
+
+def failure_marker(kind: FailureKind, size: int = 9) -> Figure:
+    """How a failure of this kind is marked."""
+    shape = FAILURES[kind][0]
+    return {"symbol": shape, "size": size, "color": "$failed", "line": {"color": "$failed", "width": 1.8}}
+
+
+def _failed_kinds(failed: Sequence[Experiment]) -> dict[FailureKind, list[Experiment]]:
+    found: dict[FailureKind, list[Experiment]] = {}
+    for e in failed:
+        if e.outcome is not None and e.outcome.kind is not None:
+            found.setdefault(e.outcome.kind, []).append(e)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def _failure_strip(kind: FailureKind, experiments: Sequence[Experiment]) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "yaxis": "y2",
+        "name": FAILURES[kind][2],
+        "marker": failure_marker(kind),
+        "x": [e.number for e in experiments],
+        "y": [FAILURES[kind][2]] * len(experiments),
+        "customdata": [e.number - 1 for e in experiments],
+        "showlegend": False,
+    }
+
+
+def _points(arm: Arm, experiments: Sequence[Experiment]) -> Figure:
+    outline = {"color": "$paper", "width": 0.8}
+    size = 8 if len(experiments) < 400 else 5  # noqa: PLR2004 - many points need to be small
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": arm,
+        "marker": {"color": f"${arm}", "symbol": ARMS[arm].shape, "size": size, "opacity": 0.9, "line": outline},
+        "customdata": [e.number - 1 for e in experiments],
+    }
+
+
+def _with_intervals(some: Sequence[Scored], *, outside: bool, name: str) -> Figure:
+    color = "$failed" if outside else "$improve"
+    bars = {"type": "data", "array": [rounded(Z_95 * r.predicted.measurement_sd) for r in some], "width": 0}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [rounded(r.measured) for r in some],
+        "y": [rounded(r.predicted.mean) for r in some],
+        "error_y": {**bars, "color": color, "thickness": 1.1},
+        "marker": {
+            "color": color,
+            "symbol": "diamond" if outside else "circle",
+            "size": 8 if len(some) < 400 else 5,  # noqa: PLR2004 - as above
+            "line": {"color": "$paper", "width": 0.8},
+        },
+        "customdata": [r.experiment.number - 1 for r in some],
+    }

@@ -1,0 +1,171 @@
+"""Puts a campaign's page together: one HTML text with its own styles, scripts and data."""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from labctl.config import CampaignConfig
+from labctl.proposal import Arm
+from labctl.report import figures, look, rows, slices, words
+from labctl.state import CampaignState
+from labctl.summary import scored
+from labctl.view import View
+
+TEMPLATES = Path(__file__).parent / "templates"
+_BEST_SETTINGS = 12
+_TABLE_SETTINGS = 6
+
+
+def page(view: View) -> str:
+    """A campaign's page as HTML; it loads nothing from anywhere."""
+    config, state = view.config, view.state
+    order = slices.ranked(config, state)
+    everything = list(config.model.parameters)
+    kept = [r.name for r in order[: rows.MOST_SETTINGS]]
+    shown = [name for name in everything if name in kept]
+    for_table = {r.name for r in order[:_TABLE_SETTINGS]}
+    drawn, panels = _figures(config, state, order)
+    data = {
+        **rows.columns(config, state, shown),
+        "figures": drawn,
+        "best": None if view.summary.best is None else view.summary.best.experiment,
+        "inTable": [i for i, name in enumerate(shown) if name in for_table],
+    }
+    script = _script()
+    return _template().render(
+        view=view,
+        summary=view.summary,
+        model=config.model,
+        words=words,
+        look=look,
+        number=look.number,
+        unit=look.pretty_unit,
+        best=_best(view, kept),
+        arms=_arms(state),
+        panels=panels,
+        n_parameters=len(everything),
+        n_shown=len(shown),
+        has_map="map" in drawn,
+        has_predictions="parity" in drawn,
+        made=_made(view),
+        data=as_json(data),
+        style=(TEMPLATES / "page.css").read_text("utf-8"),
+        plotly=_plotly(),
+        script=script,
+        policy=_policy(_plotly(), script),
+    )
+
+
+def as_json(data: Any) -> str:
+    """JSON that may stand inside a script element: no text in it can end the element or open a comment."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _figures(
+    config: CampaignConfig, state: CampaignState, order: list[slices.Ranked]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The figures by name, and what the page says above each slice."""
+    results = scored(config, state)
+    drawn = {"progress": figures.progress(config, state)}
+    if results:
+        drawn |= {"parity": figures.parity(config, results), "surprises": figures.surprises(results)}
+    panels: list[dict[str, Any]] = []
+    if state.measured or state.failed:
+        for i, item in enumerate(order[: slices.MOST_PANELS]):
+            parameter = config.model.parameters[item.name]
+            drawn[f"slice-{i}"] = slices.panel(config, state, item.name)
+            numeric = hasattr(parameter, "unit")
+            panels.append(
+                {
+                    "figure": f"slice-{i}",
+                    "name": item.name,
+                    "unit": look.pretty_unit(getattr(parameter, "unit", "")),
+                    "about": parameter.about,
+                    "share": item.share,
+                    "left_out": 0 if numeric else slices.left_out_choices(config, state, item.name),
+                }
+            )
+        numbers = [r.name for r in order if hasattr(config.model.parameters[r.name], "unit")]
+        if len(numbers) > 1:
+            drawn["map"] = slices.chart(config, state, numbers[:2])
+    return drawn, panels
+
+
+def _best(view: View, kept: list[str]) -> dict[str, Any] | None:
+    best, parameters = view.summary.best, view.config.model.parameters
+    if best is None:
+        return None
+    names = [name for name in parameters if name in kept[:_BEST_SETTINGS]]
+    settings = []
+    for name in names:
+        value = best.recipe[name]
+        text = value if isinstance(value, str) else look.number(value)
+        settings.append((name, text, look.pretty_unit(getattr(parameters[name], "unit", ""))))
+    return {"settings": settings, "more": len(parameters) - len(names)}
+
+
+def _arms(state: CampaignState) -> list[tuple[Arm, int, str]]:
+    """The arms that chose something, how often, and what they are for."""
+    counts = {arm: sum(e.proposal.arm == arm for e in state) for arm in look.ARMS}
+    return [(arm, n, look.ARMS[arm].about) for arm, n in counts.items() if n]
+
+
+def _made(view: View) -> dict[str, Any]:
+    """How the campaign was made, so that somebody else can check it."""
+    config, state = view.config, view.state
+    surrogates: dict[str, list[str]] = {}
+    for e in state:
+        if e.proposal.surrogate is not None:
+            surrogates.setdefault(e.proposal.surrogate, []).append(e.id)
+    return {
+        "code": sorted({e.proposal.code for e in state}) or [str((state.campaign or {}).get("code", "unknown"))],
+        "table": (state.campaign or {}).get("table"),
+        "surrogates": surrogates,
+        "data": [(e.id, e.proposal.data) for e in state],
+        "config": yaml.safe_dump(config.as_json(), sort_keys=False, allow_unicode=True),
+        "events": state.seq,
+        "verify": f"labctl verify {config.path} --head {state.head}",
+    }
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["arm_looks"] = look.ARMS
+    return environment.get_template("page.html")
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - plotly takes a moment to import
+
+    text = str(get_plotlyjs())
+    if "</script" in text.lower() or "<!--" in text:
+        raise AssertionError("this plotly bundle cannot stand inside a page")
+    return text
+
+
+@cache
+def _script() -> str:
+    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js", "table.js"))
+
+
+def _policy(*scripts: str) -> str:
+    """What the browser may do with this page: run these scripts and no other, and load nothing."""
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,82 @@
+"""What the figures of a campaign say, in sentences."""
+
+import math
+
+from labctl.config import CampaignConfig
+from labctl.proposal import Predicted
+from labctl.report.look import FAILURES, number, pretty_unit
+from labctl.summary import Calibration, Summary
+from labctl_drivers.protocol import FailureKind
+
+FEWEST = 8
+"""With fewer results than this, even a perfect model's share inside 95 % says next to nothing."""
+
+
+def expected_inside(n: int) -> tuple[int, int]:
+    """Between which counts a model with true 95 % intervals would lie in 95 % of cases, out of n (binomial)."""
+    share, below, low, high = 0.95, 0.0, n, n
+    for k in range(n + 1):
+        below += math.exp(
+            math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+            + k * math.log(share) + (n - k) * math.log(1 - share)
+        )
+        if below > 0.025 and low == n:  # noqa: PLR2004 - half of the 5 % outside, on each side
+            low = k
+        if below >= 0.975:  # noqa: PLR2004 - the other half
+            high = k
+            break
+    return low, high
+
+
+def calibration_in_words(calibration: Calibration | None) -> str:
+    """How far the predictions could be trusted."""
+    if calibration is None:
+        return "No result yet had a prediction, so nothing can be said about how far the model can be trusted."
+    n = calibration.n
+    inside = round(calibration.within_95 * n)
+    counted = f"{inside} of {n} results ({inside / n:.0%}) lay inside the 95 % interval written down before them."
+    if n < FEWEST:
+        return f"{counted} That is too few to judge the model by."
+    low, high = expected_inside(n)
+    honest = f"{low} to {high}" if low < high else f"{low}"
+    if inside < low:
+        verdict = (
+            f"An honest model would have {honest}: this one was too sure of itself, with errors "
+            f"{calibration.rms_z:.1f} times as large as it said."
+        )
+    elif inside > high or (inside == n and calibration.rms_z < 0.6):  # noqa: PLR2004 - intervals nearly twice too wide
+        verdict = f"It was more careful than it had to be: errors were {calibration.rms_z:.1f} times what it said."
+    else:
+        verdict = f"An honest model would have {honest}; errors were {calibration.rms_z:.2f} times what it said."
+    return f"{counted} {verdict}"
+
+
+def failures_in_words(failed: dict[str, int]) -> str:
+    """How many failed, by kind."""
+    if not failed:
+        return "none failed"
+    parts = [f"{n} {FAILURES[FailureKind(kind)][2]}" for kind, n in sorted(failed.items(), key=lambda i: -i[1])]
+    return ", ".join(parts)
+
+
+def goal_in_words(config: CampaignConfig) -> str:
+    """What is wanted."""
+    goal, objective = config.goal
+    unit = pretty_unit(objective.unit)
+    wanted = "Highest" if objective.goal == "maximize" else "Lowest"
+    return f"{wanted} {goal}" + (f" in {unit}" if unit else "")
+
+
+def progress_in_words(summary: Summary) -> str:
+    """What the curve of the best so far shows."""
+    if summary.best is None:
+        return "Nothing has been measured yet." if not summary.failed else "No experiment gave a result."
+    unit = pretty_unit(summary.best.unit)
+    found = f"{number(summary.best.value)}{' ' + unit if unit else ''}"
+    first = int(summary.best.experiment.removeprefix("e"))
+    return f"The best single measurement, {found}, came with experiment {first}."
+
+
+def expected(predicted: Predicted) -> str:
+    """A prediction of one measurement, with one standard deviation."""
+    return f"{number(predicted.mean)} ± {number(predicted.measurement_sd)}"

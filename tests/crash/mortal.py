@@ -1,0 +1,75 @@
+"""Runs campaigns in processes that kill themselves at a given commit; orders come as JSON lines on stdin.
+
+Each order names the campaign file and after how many moments the process has to die; every commit of
+the ledger and of the instrument's memory has two moments, one right before it and one right after it.
+The answer says whether the process was killed, or how many moments its life had. One process imports
+everything once and is forked for each order, before it has any thread.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from labctl.campaign import Campaign
+from labctl.ledger import Ledger
+from labctl_drivers import engine, replay, runplan
+from labctl_drivers.memory import Memory
+from labctl_drivers.simulated import bench, devices
+
+IMPORTED_ONCE = (engine, replay, runplan, bench, devices)
+
+
+class Life:
+    """Counts moments, and ends when its number is reached."""
+
+    def __init__(self, moments: int | None) -> None:
+        self.left = moments
+        self.lived = 0
+
+    def moment(self) -> None:
+        if self.left is not None and self.lived == self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.lived += 1
+
+    def around(self, commit: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **named: Any) -> Any:
+            self.moment()
+            result = commit(*args, **named)
+            self.moment()
+            return result
+
+        return counted
+
+
+def live(order: dict[str, Any]) -> int:
+    """Run the campaign to its end, or to this life's; gives the number of moments."""
+    life = Life(order["moments"])
+    Ledger.append = life.around(Ledger.append)  # type: ignore[method-assign]
+    Memory.started = life.around(Memory.started)  # type: ignore[method-assign]
+    Memory.finished = life.around(Memory.finished)  # type: ignore[method-assign]
+    with Campaign.open(order["campaign"]) as campaign:
+        campaign.run()
+    return life.lived
+
+
+def main() -> None:
+    for line in sys.stdin:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, str(live(json.loads(line))).encode())
+            os._exit(0)
+        os.close(writer)
+        _, status = os.waitpid(child, 0)
+        lived = os.read(reader, 100).decode()
+        os.close(reader)
+        answer = {"killed": os.WIFSIGNALED(status), "lived": int(lived) if lived else None}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
