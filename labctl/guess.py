@@ -1,7 +1,7 @@
 """Which columns of a stranger's table are settings, what laws they obey, and how long to search it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from labctl import units
 from labctl.errors import RequestError
-from labctl.headers import plain
+from labctl.headers import plain, split_header
 from labctl.tables import Column, Table, listed
 
 Floats = NDArray[np.float64]
@@ -98,13 +98,13 @@ def find_goal(table: Table, wanted: str) -> Column:
     """
     numeric = [c for c in table.columns if c.kind in {"number", "integer", "flag"}]
     for fold in (str.strip, plain, _folded):
-        hits = [c for c in table.columns if fold(wanted) in {fold(c.header), fold(c.name)}]
-        hits = [c for c in hits if c.name == wanted] or hits
+        hits = [c for c in table.columns if fold(wanted) == fold(c.header)]
+        hits = hits or [c for c in table.columns if fold(wanted) in {fold(c.name), _stem(c, fold)}]
         if len(hits) > 1:
-            raise RequestError(
-                f"several columns are called {wanted!r}; name one of {listed([c.name for c in hits])}",
-                file=table.path,
-            )
+            headers = [c.header.strip() for c in hits]
+            unlike = len(set(headers)) == len(headers)
+            remedy = f"name one of {listed(headers)}" if unlike else "give them different headers in the file"
+            raise RequestError(f"several columns are called {wanted!r}; {remedy}", file=table.path)
         if hits and hits[0] not in numeric:
             raise RequestError(
                 f"column {wanted!r} holds no numbers to optimise; choose one of {_names(numeric)}",
@@ -162,6 +162,10 @@ def plan(table: Table, goal: Column) -> Plan:
     if goal.unit == units.UNKNOWN:
         notes.append(f"no unit is known for {goal.name}: it is written as unknown, please add it")
     return Plan(goal, tuple(guesses), law, recipes, bool(sparse), tuple(notes))
+
+
+def _stem(column: Column, fold: Callable[[str], str]) -> str:
+    return fold(split_header(column.header)[0])
 
 
 def _folded(text: str) -> str:

@@ -11,7 +11,7 @@ from labctl import units
 from labctl.card import Card, FailureRule, When
 from labctl.config import Objective
 from labctl.errors import RequestError
-from labctl.space import Formula, Parameter
+from labctl.space import Continuous, Formula, Parameter
 from labctl.space.parameters import NUMERIC
 from labctl.tables import Column, Table, listed
 from labctl_drivers.protocol import Bound, FailureKind, Setting
@@ -149,12 +149,18 @@ def _settings(
     else:
         raw = list(column.cells)
         absent = np.fromiter((not cell for cell in column.cells), dtype=bool, count=len(column.cells))
-    problem_of = {value: parameter.problem(value) for value in set(raw) if value == value and value != ""}  # noqa: PLR0124 - NaN differs from itself
-    outside = np.fromiter((problem_of.get(v) is not None for v in raw), dtype=bool, count=len(raw)) & ~absent
-    fits = ~(absent | outside)
-    kept: dict[Setting, Setting] = {
-        v: parameter.canonical(v) for v, problem in problem_of.items() if problem is None
-    }
+    if isinstance(parameter, Continuous):
+        # A hundred thousand different numbers are looked at together; only those near or beyond a bound
+        # are put to the parameter one by one.
+        numbers = np.asarray(raw, dtype=np.float64)
+        doubtful = np.flatnonzero(~absent & ~((numbers >= parameter.low) & (numbers <= parameter.high)))
+    else:
+        doubtful = np.flatnonzero(~absent)
+    asked = {raw[row] for row in doubtful.tolist()}
+    problem_of = {value: problem for value in asked if (problem := parameter.problem(value))}
+    outside = np.zeros(len(raw), dtype=bool)
+    outside[doubtful] = [raw[row] in problem_of for row in doubtful.tolist()]
+    kept = {value: parameter.canonical(value) for value in asked if value not in problem_of}
     remarks = []
     if absent.any():
         remarks.append(f"{int(absent.sum())} rows have no {name}")
@@ -164,7 +170,7 @@ def _settings(
             f"{int(outside.sum())} rows do not fit parameters.{name} ({first}; widen it to use them)"
         )
     remark = f"left out: {' and '.join(remarks)}" if remarks else ""
-    return [kept.get(v, v) for v in raw], fits, remark
+    return [kept.get(v, v) for v in raw] if kept else raw, ~(absent | outside), remark
 
 
 def _results(

@@ -11,7 +11,7 @@ from labctl.errors import RequestError
 from labctl.guess import Guess, Law, Plan
 from labctl.tables import Column, Table
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ .-][A-Za-z0-9_]+)*")
+_PLAIN = re.compile(r"[A-Za-zµ][A-Za-z0-9_/^()%°µ]*(?:[ .-][A-Za-z0-9_/^()%°µ]+)*")
 _RESERVED = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"})
 _BOUND = re.compile(r"(?P<sign>[<>≤≥])\s*=?\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _MOST_REMARKS = 50

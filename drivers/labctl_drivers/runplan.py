@@ -14,7 +14,8 @@ from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Inst
 from labctl_drivers.verdict import failure_of, judged
 
 
-@dataclass(slots=True)
+# Bluesky holds subscribers that are methods by weak references.
+@dataclass(slots=True, weakref_slot=True)
 class Progress:
     """How one attempt stands; written by the plan, and by whoever interrupts it.
 

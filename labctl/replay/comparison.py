@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, get_args
 
-from labctl.config import ARMS, CampaignConfig, load_config
+from labctl.config import ArmName, CampaignConfig, load_config
 from labctl.errors import RequestError
 from labctl.files import write_whole
 from labctl.proposal import canonical_json
-from labctl.replay.figures import as_figures
+from labctl.replay.results import results
 from labctl.replay.past import Past, past_of
 from labctl.replay.runs import Run, run_all
 
@@ -43,18 +43,18 @@ class Comparison:
         return tuple(run for run in self.runs if run.strategy == strategy)
 
     @cached_property
-    def _figures(self) -> dict[str, Any]:
-        return as_figures(self.past, {s: self.of(s) for s in self.strategies}, self.experiments, self.seconds)
+    def _results(self) -> dict[str, Any]:
+        return results(self.past, {s: self.of(s) for s in self.strategies}, self.experiments, self.seconds)
 
     def as_json(self) -> dict[str, Any]:
         """Every figure and curve in plain JSON types; all but ``timing`` is the same for the same seeds."""
-        return self._figures
+        return self._results
 
     def print(self) -> None:
         """Show the comparison on stdout, for people."""
         from labctl.replay.words import show  # noqa: PLC0415 - scripts that only want figures need no terminal
 
-        show(self._figures)
+        show(self._results)
 
     def write(self, folder: Path) -> Path:
         """Write replay.json, replay.html (one file that loads nothing from anywhere) and replay.png.
@@ -72,10 +72,10 @@ class Comparison:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"no such folder can be made ({error.strerror}); choose another", file=folder) from None
-        text = json.dumps(self._figures, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(self._results, indent=1, ensure_ascii=False, allow_nan=False)
         write_whole(folder / "replay.json", text + "\n")
-        write_whole(folder / "replay.png", picture(self._figures))
-        write_whole(folder / "replay.html", page(self._figures))
+        write_whole(folder / "replay.png", picture(self._results))
+        write_whole(folder / "replay.html", page(self._results))
         return folder / "replay.html"
 
 
@@ -118,9 +118,10 @@ def compare(
 
 
 def _checked(config: CampaignConfig, strategies: Sequence[str], *, seeds: int, jobs: int) -> tuple[str, ...]:
-    known = f"choose among {', '.join(ARMS)}"
+    arms: tuple[str, ...] = get_args(ArmName)
+    known = f"choose among {', '.join(arms)}"
     chosen = tuple(dict.fromkeys(strategies))
-    wrong = next((name for name in chosen if name not in ARMS), None)
+    wrong = next((name for name in chosen if name not in arms), None)
     if wrong is not None:
         raise RequestError(f"no strategy is called {wrong!r}; {known}", key="--strategies")
     if not chosen:

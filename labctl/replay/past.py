@@ -119,7 +119,8 @@ def past_of(path: Path, content: str) -> Past:
     Raises:
         RequestError: the table is missing or does not fit the campaign.
     """
-    from labctl.datasets import history, load_card, read  # noqa: PLC0415 - pandas is slow to import
+    from labctl.datasets import load_card, read  # noqa: PLC0415 - pandas is slow to import
+    from labctl.history import history  # noqa: PLC0415 - the same
 
     config = CampaignConfig(path, CampaignModel.model_validate_json(content))
     bench = set_up(config, folder=None, seed=0)

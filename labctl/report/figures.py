@@ -20,6 +20,8 @@ from labctl_drivers.protocol import FailureKind
 
 Figure = dict[str, Any]
 Z_95 = 1.959963984540054
+FEW_POINTS = 400
+"""With more points than this, they are drawn smaller."""
 _BINS = np.arange(-4.0, 4.01, 0.5)
 
 
@@ -55,7 +57,11 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
     traces += [_failure_strip(kind, experiments) for kind, experiments in kinds.items()]
     strip = 0.075 * len(kinds)
     layout: Figure = {
-        "xaxis": {"title": {"text": "experiment"}, "range": [0.2, max(len(state), 1) + 0.8], "anchor": "y2" if kinds else "y"},
+        "xaxis": {
+            "title": {"text": "experiment"},
+            "range": [0.2, max(len(state), 1) + 0.8],
+            "anchor": "y2" if kinds else "y",
+        },
         "yaxis": {
             "title": {"text": plain(with_unit(goal, objective.unit))},
             "domain": [strip + 0.04 if kinds else 0, 1],
@@ -89,8 +95,7 @@ def best_so_far(
 def parity(config: CampaignConfig, results: Sequence[Scored]) -> Figure:
     """Predicted against measured, each with the 95 % interval that was written before the result."""
     goal, objective = config.goal
-    everything = [v for r in results for v in (r.measured, r.predicted.mean)]
-    low, high = padded(everything)
+    low, high = range_with_intervals(results)
     diagonal = {"type": "scatter", "mode": "lines", "x": [low, high], "y": [low, high], "hoverinfo": "skip"}
     traces: list[Figure] = [
         {**diagonal, "line": {"color": "$muted", "width": 1.2, "dash": "4px 4px"}, "showlegend": False}
@@ -102,7 +107,10 @@ def parity(config: CampaignConfig, results: Sequence[Scored]) -> Figure:
     unit = pretty_unit(objective.unit)
     unit = f" ({unit})" if unit else ""
     layout = {
-        "xaxis": {"title": {"text": plain(f"measured {goal}{unit}")}, "range": [low, high]},
+        "xaxis": {
+            "title": {"text": plain(f"measured {goal}{unit}")},
+            "range": padded([r.measured for r in results]),
+        },
         "yaxis": {"title": {"text": plain(f"predicted {goal}{unit}")}, "range": [low, high]},
     }
     return {"data": traces, "layout": layout}
@@ -130,7 +138,13 @@ def surprises(results: Sequence[Scored]) -> Figure:
     return {
         "data": [
             *by_arm,
-            {**bars, "name": "results", "marker": {"color": "$bar"}, "hoverinfo": "skip", "showlegend": False},
+            {
+                **bars,
+                "name": "results",
+                "marker": {"color": "$bar"},
+                "hoverinfo": "skip",
+                "showlegend": False,
+            },
             {
                 **expected,
                 "x": [rounded(float(v)) for v in normal],
@@ -142,7 +156,12 @@ def surprises(results: Sequence[Scored]) -> Figure:
         ],
         "layout": {
             "xaxis": {"title": {"text": "experiment"}, "domain": [0, 0.74]},
-            "xaxis2": {"domain": [0.77, 1], "title": {"text": "results"}, "showgrid": False, "rangemode": "tozero"},
+            "xaxis2": {
+                "domain": [0.77, 1],
+                "title": {"text": "results"},
+                "showgrid": False,
+                "rangemode": "tozero",
+            },
             "yaxis": {"title": {"text": "surprise (predicted sd)"}, "range": [-4.2, 4.2], "dtick": 2},
             "bargap": 0.12,
             "shapes": [{**band, "fillcolor": "$band", "line": {"width": 0}, "layer": "below"}],
@@ -160,6 +179,17 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
 def axis_type(values: Sequence[float]) -> str:
     """A log axis where positive values span three decades or more."""
     return "log" if values and min(values) > 0 and max(values) / min(values) >= 1e3 else "linear"  # noqa: PLR2004
+
+
+def range_with_intervals(results: Sequence[Scored]) -> tuple[float, float]:
+    """A range with every point in it, and with most intervals; the widest few may run out of the picture."""
+    points = [v for r in results for v in (r.measured, r.predicted.mean)]
+    lows = [r.predicted.mean - Z_95 * r.predicted.measurement_sd for r in results]
+    highs = [r.predicted.mean + Z_95 * r.predicted.measurement_sd for r in results]
+    room = 0.5 * (max(points) - min(points))
+    low = max(float(np.quantile(lows, 0.05)), min(points) - room)
+    high = min(float(np.quantile(highs, 0.95)), max(points) + room)
+    return padded([*points, low, high], 0.04)
 
 
 def failure_marker(kind: FailureKind, size: int = 9) -> Figure:
@@ -192,12 +222,18 @@ def _failure_strip(kind: FailureKind, experiments: Sequence[Experiment]) -> Figu
 
 def _points(arm: Arm, experiments: Sequence[Experiment]) -> Figure:
     outline = {"color": "$paper", "width": 0.8}
-    size = 8 if len(experiments) < 400 else 5  # noqa: PLR2004 - many points need to be small
+    size = (8 if len(experiments) < FEW_POINTS else 5) * ARMS[arm].scale
     return {
         "type": "scatter",
         "mode": "markers",
         "name": arm,
-        "marker": {"color": f"${arm}", "symbol": ARMS[arm].shape, "size": size, "opacity": 0.9, "line": outline},
+        "marker": {
+            "color": f"${arm}",
+            "symbol": ARMS[arm].shape,
+            "size": size,
+            "opacity": 0.9,
+            "line": outline,
+        },
         "customdata": [e.number - 1 for e in experiments],
     }
 
@@ -215,7 +251,7 @@ def _with_intervals(some: Sequence[Scored], *, outside: bool, name: str) -> Figu
         "marker": {
             "color": color,
             "symbol": "diamond" if outside else "circle",
-            "size": 8 if len(some) < 400 else 5,  # noqa: PLR2004 - as above
+            "size": 8 if len(some) < FEW_POINTS else 5,
             "line": {"color": "$paper", "width": 0.8},
         },
         "customdata": [r.experiment.number - 1 for r in some],

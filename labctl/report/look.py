@@ -19,6 +19,7 @@ class Look:
         shape: marker, as plotly calls it.
         mark: the same, as matplotlib calls it.
         about: what the arm is for.
+        scale: of the marker, so that all shapes cover about the same area.
     """
 
     light: str
@@ -26,16 +27,17 @@ class Look:
     shape: str
     mark: str
     about: str
+    scale: float = 1.0
 
 
 ARMS: dict[Arm, Look] = {
     "initial": Look("#8a8f98", "#9aa1ac", "circle", "o", "lays out the start, before any surrogate"),
     "improve": Look("#0072b2", "#56b4e9", "circle", "o", "looks for better results"),
     "explore": Look("#56b4e9", "#f0e442", "square", "s", "goes where the surrogate knows least"),
-    "novelty": Look("#e69f00", "#e69f00", "diamond", "D", "looks for what is unlike anything known"),
-    "random": Look("#cc79a7", "#cc79a7", "triangle-up", "^", "keeps the surrogate honest"),
-    "replicate": Look("#009e73", "#2ec79a", "hexagon", "h", "measures again"),
-    "expert": Look("#4b3f72", "#b8a9e8", "pentagon", "p", "asked for by a person"),
+    "novelty": Look("#e69f00", "#e69f00", "diamond", "D", "looks for what is unlike anything known", 1.15),
+    "random": Look("#cc79a7", "#cc79a7", "triangle-up", "^", "keeps the surrogate honest", 1.3),
+    "replicate": Look("#009e73", "#2ec79a", "hexagon", "h", "measures again", 1.15),
+    "expert": Look("#4b3f72", "#b8a9e8", "pentagon", "p", "asked for by a person", 1.2),
 }
 
 FAILED_LIGHT, FAILED_DARK = "#d55e00", "#ff7a29"
@@ -76,7 +78,13 @@ def pretty_unit(unit: str | None) -> str:
     ('°C', 'W/m²', '')
     """
     text = _UNITS.get(unit or "", unit or "")
-    return text.replace("**2", "²").replace("**3", "³").replace(" ** 2", "²").replace(" ** 3", "³").replace("*", "·")
+    return (
+        text.replace("**2", "²")
+        .replace("**3", "³")
+        .replace(" ** 2", "²")
+        .replace(" ** 3", "³")
+        .replace("*", "·")
+    )
 
 
 def with_unit(name: str, unit: str | None) -> str:

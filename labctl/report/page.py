@@ -127,7 +127,8 @@ def _made(view: View) -> dict[str, Any]:
         if e.proposal.surrogate is not None:
             surrogates.setdefault(e.proposal.surrogate, []).append(e.id)
     return {
-        "code": sorted({e.proposal.code for e in state}) or [str((state.campaign or {}).get("code", "unknown"))],
+        "code": sorted({e.proposal.code for e in state})
+        or [str((state.campaign or {}).get("code", "unknown"))],
         "table": (state.campaign or {}).get("table"),
         "surrogates": surrogates,
         "data": [(e.id, e.proposal.data) for e in state],
@@ -140,7 +141,11 @@ def _made(view: View) -> dict[str, Any]:
 @cache
 def _template() -> Any:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals["arm_looks"] = look.ARMS
     return environment.get_template("page.html")

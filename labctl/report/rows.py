@@ -67,7 +67,8 @@ def _row(e: Experiment, config: CampaignConfig, shown: Sequence[str]) -> dict[st
         "decision": None if e.decision is None else [e.decision.verdict, e.decision.by, e.decision.reason],
         "attempts": max(len(e.intents), len(e.outcomes)),
         "earlier": [
-            f"{FAILURES[o.kind][2]}: {o.message}" if o.kind is not None else o.message for o in e.outcomes[:-1]
+            f"{FAILURES[o.kind][2]}: {o.message}" if o.kind is not None else o.message
+            for o in e.outcomes[:-1]
         ],
     }
     if outcome is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.config import CampaignConfig
-from labctl.report.figures import axis_type, failure_marker, padded, plain
+from labctl.report.figures import FEW_POINTS, axis_type, failure_marker, padded, plain
 from labctl.report.look import ARMS, FAILURES, rounded, with_unit
 from labctl.space.parameters import NUMERIC, Continuous, Parameter
 from labctl.state import CampaignState, Experiment
@@ -94,7 +94,7 @@ def panel(config: CampaignConfig, state: CampaignState, name: str) -> dict[str, 
             "marker": {
                 "color": f"${arm}",
                 "symbol": ARMS[arm].shape,
-                "size": 7 if len(measured) < 400 else 4,  # noqa: PLR2004 - many points need to be small
+                "size": (7 if len(measured) < FEW_POINTS else 4) * ARMS[arm].scale,
                 "opacity": 0.8,
                 "line": {"color": "$paper", "width": 0.5},
             },
@@ -136,8 +136,8 @@ def chart(config: CampaignConfig, state: CampaignState, two: Sequence[str]) -> d
             "reversescale": config.sign < 0,
             "showscale": True,
             "colorbar": {**bar, "outlinewidth": 0},
-            "size": 10 if len(measured) < 400 else 6,  # noqa: PLR2004 - many points need to be small
-            "line": {"color": "$paper", "width": 0.7},
+            "size": 10 if len(measured) < FEW_POINTS else 6,
+            "line": {"color": "$muted", "width": 0.8},
         }
         rows = [e.number - 1 for e, _ in measured]
         points = {"type": "scatter", "mode": "markers", "x": places[0], "y": places[1], "customdata": rows}

@@ -5,6 +5,7 @@ import math
 from labctl.config import CampaignConfig
 from labctl.proposal import Predicted
 from labctl.report.look import FAILURES, number, pretty_unit
+from labctl.units import UNKNOWN
 from labctl.summary import Calibration, Summary
 from labctl_drivers.protocol import FailureKind
 
@@ -17,8 +18,11 @@ def expected_inside(n: int) -> tuple[int, int]:
     share, below, low, high = 0.95, 0.0, n, n
     for k in range(n + 1):
         below += math.exp(
-            math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-            + k * math.log(share) + (n - k) * math.log(1 - share)
+            math.lgamma(n + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(n - k + 1)
+            + k * math.log(share)
+            + (n - k) * math.log(1 - share)
         )
         if below > 0.025 and low == n:  # noqa: PLR2004 - half of the 5 % outside, on each side
             low = k
@@ -28,13 +32,24 @@ def expected_inside(n: int) -> tuple[int, int]:
     return low, high
 
 
+def coverage_in_words(calibration: Calibration) -> str:
+    """How many results lay where the model said they would."""
+    inside = round(calibration.within_95 * calibration.n)
+    share = f"({inside / calibration.n:.0%})"
+    return (
+        f"{inside} of {calibration.n} results {share} lay inside the 95 % interval written down before them."
+    )
+
+
 def calibration_in_words(calibration: Calibration | None) -> str:
     """How far the predictions could be trusted."""
     if calibration is None:
-        return "No result yet had a prediction, so nothing can be said about how far the model can be trusted."
+        return (
+            "No result yet had a prediction, so nothing can be said about how far the model can be trusted."
+        )
     n = calibration.n
     inside = round(calibration.within_95 * n)
-    counted = f"{inside} of {n} results ({inside / n:.0%}) lay inside the 95 % interval written down before them."
+    counted = coverage_in_words(calibration)
     if n < FEWEST:
         return f"{counted} That is too few to judge the model by."
     low, high = expected_inside(n)
@@ -45,9 +60,13 @@ def calibration_in_words(calibration: Calibration | None) -> str:
             f"{calibration.rms_z:.1f} times as large as it said."
         )
     elif inside > high or (inside == n and calibration.rms_z < 0.6):  # noqa: PLR2004 - intervals nearly twice too wide
-        verdict = f"It was more careful than it had to be: errors were {calibration.rms_z:.1f} times what it said."
+        verdict = (
+            f"It was more careful than it had to be: errors were {calibration.rms_z:.1f} times what it said."
+        )
     else:
-        verdict = f"An honest model would have {honest}; errors were {calibration.rms_z:.2f} times what it said."
+        verdict = (
+            f"An honest model would have {honest}; errors were {calibration.rms_z:.2f} times what it said."
+        )
     return f"{counted} {verdict}"
 
 
@@ -55,7 +74,9 @@ def failures_in_words(failed: dict[str, int]) -> str:
     """How many failed, by kind."""
     if not failed:
         return "none failed"
-    parts = [f"{n} {FAILURES[FailureKind(kind)][2]}" for kind, n in sorted(failed.items(), key=lambda i: -i[1])]
+    parts = [
+        f"{n} {FAILURES[FailureKind(kind)][2]}" for kind, n in sorted(failed.items(), key=lambda i: -i[1])
+    ]
     return ", ".join(parts)
 
 
@@ -64,6 +85,8 @@ def goal_in_words(config: CampaignConfig) -> str:
     goal, objective = config.goal
     unit = pretty_unit(objective.unit)
     wanted = "Highest" if objective.goal == "maximize" else "Lowest"
+    if objective.unit == UNKNOWN:
+        return f"{wanted} {goal}, in a unit that nobody wrote down"
     return f"{wanted} {goal}" + (f" in {unit}" if unit else "")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -241,6 +242,32 @@ def test_an_abort_spares_what_waits_and_finds_nothing_when_idle(
     abort_when_running(lane)
     assert first.result(timeout=20).failure.kind is K.ABORTED
     assert second.result(timeout=20).reading == GOOD
+
+
+def test_an_abort_at_any_moment_leaves_document_and_outcome_in_agreement(
+    lane: Lane, scripted: Scripts, attempt: Attempts, documents: Documents
+) -> None:
+    draw = random.Random(0)  # noqa: S311 - it only picks moments
+
+    def plan(_: Attempt) -> Plan:
+        for _step in range(draw.randrange(5)):
+            yield from bps.null()
+        yield from bps.sleep(draw.uniform(0.0, 0.002))
+        return GOOD
+
+    instrument = scripted(plan)
+    lane.connect(instrument)
+    outcomes = {}
+    for number in range(100):
+        future = lane.submit(instrument, attempt(f"k{number}"))
+        time.sleep(draw.uniform(0.0, 0.008))
+        broken_off = lane.abort("now")
+        finished = future.result(timeout=20)
+        assert (finished.failure is not None) == broken_off
+        outcomes[finished.run_uid] = "abort" if broken_off else "success"
+    assert {stop["run_start"]: stop["exit_status"] for stop in documents("stop")} == outcomes
+    assert len(outcomes) == len(documents("start")) == 100
+    assert set(outcomes.values()) == {"abort", "success"}
 
 
 def test_an_abort_that_a_driver_swallows_is_an_abort_all_the_same(

@@ -1,5 +1,6 @@
 // Draws the figures. They come with names of colours, which the styles give a light and a dark value.
-const LOOK = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+// plotly.js offers to upload charts unless told otherwise.
+const LOOK = { showSendToCloud: false, plotlyServerURL: "", displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   toImageButtonOptions: { format: "svg", filename: "labctl" } };
 
 function colour(name) {
@@ -53,6 +54,7 @@ function layoutOf(given, small) {
     margin: { l: 8, r: 10, t: small ? 8 : 14, b: 8 }, showlegend: false,
     hoverlabel: { bgcolor: colour("paper"), bordercolor: colour("line"), align: "left", font: { color: colour("ink"), size: 13 } }, ...given };
   for (const key of Object.keys(layout)) if (/^[xy]axis/.test(key)) layout[key] = axis(layout[key]);
+  layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: colour("line"), activecolor: colour("muted") };
   if (small) delete layout.yaxis.title;
   return layout;
 }
@@ -61,8 +63,9 @@ function draw(element) {
   const figure = DATA.figures[element.dataset.figure];
   const traces = painted(figure.data, "").map((trace) => trace.customdata
     ? { ...trace, hoverinfo: "text", hovertext: trace.customdata.map((i) => hover(DATA.rows[i])) } : trace);
+  const small = element.classList.contains("small");
   element.dataset.drawn = "yes";
-  Plotly.react(element, traces, layoutOf(painted(figure.layout, ""), element.classList.contains("small")), LOOK).then(() => {
+  Plotly.react(element, traces, layoutOf(painted(figure.layout, ""), small), { ...LOOK, displayModeBar: small ? false : "hover" }).then(() => {
     element.removeAllListeners("plotly_click");
     element.on("plotly_click", (event) => {
       const row = event.points[0] && event.points[0].customdata;

@@ -21,11 +21,11 @@ const COLUMNS = [
   { key: "result", head: DATA.goal, unit: GOAL.unit, number: true, of: (r) => r.status === "measured" ? r.values[DATA.goal] : undefined,
     cell: (r) => r.status === "measured" ? shown(r.values[DATA.goal]) : element("span", { class: r.status === "failed" ? "bad" : "" }, outcomeOf(r)) },
   { key: "z", head: "surprise", unit: "sd", number: true, of: (r) => r.z, cell: (r) => r.z === undefined ? "" : (r.z > 0 ? "+" : "") + r.z.toFixed(1).replace("-", "−") },
-  { key: "said", head: "why, or what happened", text: true, of: (r) => r.message || r.because, cell: (r) => r.message || r.because },
+  { key: "said", head: "why, or what happened", text: true, of: (r) => r.message || r.because, cell: (r) => element("div", { class: "two-lines" }, r.message || r.because) },
 ];
 
 function opener(row) {
-  const button = element("button", { class: "open", "aria-expanded": view.open.has(row.id) }, row.id);
+  const button = element("button", { class: "unfold", "aria-expanded": view.open.has(row.id) }, row.id);
   button.addEventListener("click", () => { view.open.delete(row.id) || view.open.add(row.id); show(); });
   return button;
 }
@@ -43,7 +43,8 @@ function bound([low, high], unit) {
 function details(row) {
   const box = element("td", { colspan: COLUMNS.length });
   const say = (...text) => box.append(element("p", {}, ...text));
-  const part = (title, ...content) => box.append(element("h3", {}, title), ...content);
+  const parts = element("div", { class: "parts" });
+  const part = (title, ...content) => parts.append(element("div", {}, element("h3", {}, title), ...content));
   say(element("b", {}, row.arm + ": "), row.because);
   if (row.status === "failed") say(element("span", { class: "bad" }, row.kind), row.stage ? ` during ${row.stage}` : "", row.message ? `: ${row.message}` : "");
   for (const before of row.earlier || []) say("an earlier attempt: ", before);
@@ -51,6 +52,7 @@ function details(row) {
   const of = values.map((o) => [o.name, plusMinus(row.predicted && row.predicted[o.name], o.unit),
     row.values && row.values[o.name] !== undefined ? withUnit(shown(row.values[o.name]), o.unit) + (row.status === "failed" ? " (no result)" : "")
       : row.bounds && row.bounds[o.name] ? bound(row.bounds[o.name], o.unit) : ""]);
+  box.append(parts);
   part("Expected, and found", simpleTable(["", "predicted ± 1 sd", "measured"], of));
   const settings = DATA.parameters.map((p, i) => [p.name, settingText(i, row.recipe[i]), row.actual ? settingText(i, row.actual[i]) : ""]);
   part("Recipe", simpleTable(["", "asked for", row.actual ? "reached" : ""], settings));
@@ -134,3 +136,4 @@ for (const link of document.querySelectorAll("[data-open]")) link.addEventListen
 addEventListener("beforeprint", () => DATA.rows.length <= 400 && show(true));
 addEventListener("afterprint", () => show());
 show();
+if (DATA.rows.some((row) => "#" + row.id === location.hash)) openRow(location.hash.slice(1));

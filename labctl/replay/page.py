@@ -1,0 +1,70 @@
+"""Puts a comparison's page together, in the looks of a campaign's report: one HTML text that loads nothing."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from labctl.replay import charts, words
+from labctl.replay.words import Results
+from labctl.report.look import ARMS, FAILED_DARK, FAILED_LIGHT
+from labctl.report.page import TEMPLATES, as_json
+from labctl.report.page import _plotly as plotly_bundle
+from labctl.report.page import _policy as policy_of
+
+OWN_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(results: Results) -> str:
+    """A comparison's page as HTML."""
+    goal = results["goal"]
+    data = {
+        "figures": {"best": charts.best(results), "top": charts.top(results)},
+        "goal": goal["name"],
+        "objectives": [{"name": goal["name"], "unit": goal["unit"]}],
+        "parameters": [],
+        "rows": [],
+    }
+    script = _script()
+    return str(
+        _template().render(
+            results=results,
+            tables=[words.table(results), words.levels(results)],
+            sentences=words.sentences(results)[: -len(words.verdict(results))],
+            verdict=words.verdict(results),
+            looks={name: ARMS[name] for name in results["strategies"]},
+            paint=paint,
+            failed=(FAILED_LIGHT, FAILED_DARK),
+            dashes=charts.DASHES,
+            with_unit=words.with_unit,
+            data=as_json(data),
+            style=(TEMPLATES / "page.css").read_text("utf-8"),
+            plotly=plotly_bundle(),
+            script=script,
+            policy=policy_of(plotly_bundle(), script),
+        )
+    )
+
+
+def paint(colour: str, opacity: float) -> str:
+    """A colour such as #0072b2 with an opacity, as CSS."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(OWN_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("replay.html")
+
+
+@cache
+def _script() -> str:
+    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js"))

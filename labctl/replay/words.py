@@ -1,0 +1,191 @@
+"""What a comparison found, in a table and in sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labctl.report.look import FAILURES, number, pretty_unit
+from labctl_drivers.protocol import FailureKind
+
+Results = Mapping[str, Any]
+
+
+def verdict(results: Results) -> list[str]:
+    """Which strategy is ahead and by how much, one honest sentence for each of the others."""
+    return [_verdict(results, pair) for pair in results["differences"]] or [
+        "One strategy alone cannot be ahead; name two or more to compare."
+    ]
+
+
+def sentences(results: Results) -> list[str]:
+    """The findings in the order in which a person asks for them; the verdict comes last."""
+    said = [_start(results), *(_found(results, name) for name in results["strategies"])]
+    said += [_as_random(results, level) for level in results["levels"] if _worth_telling(results, level)]
+    return [*said, *verdict(results)]
+
+
+def with_unit(value: float | None, results: Results) -> str:
+    """A value of the goal as people write it."""
+    if value is None:
+        return "nothing"
+    unit = pretty_unit(results["goal"]["unit"])
+    return f"{number(value)}{' ' + unit if unit else ''}"
+
+
+def failures(failed: Mapping[str, int], runs: int) -> str:
+    """How many experiments of a run failed on average, by kind."""
+    parts = [f"{count / runs:.1f} {FAILURES[FailureKind(kind)][2]}" for kind, count in failed.items()]
+    return ", ".join(parts) or "none"
+
+
+def share(value: float) -> str:
+    """A share in percent."""
+    return f"{100 * value:.0f} %"
+
+
+def needed(entry: Mapping[str, Any]) -> str:
+    """By when half of the runs had reached a level, or that they had not."""
+    return f">{entry['within']}" if entry["median"] is None else str(entry["median"])
+
+
+def table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table that the terminal and the page show."""
+    n = results["experiments"]
+    head = [
+        "strategy",
+        f"best after {n}: median (quartiles)",
+        f"of the best {share(results['pool']['top']['share'])} of recipes, found",
+        "failed in a run",
+        "inside 95 %",
+        "CPU s a choice",
+    ]
+    rows = []
+    for name, s in results["strategies"].items():
+        best, top, c = s["final"]["best"], s["final"]["top_share"], s["calibration"]
+        quartiles = f"{with_unit(best['lower_quartile'], results)} to {with_unit(best['upper_quartile'], results)}"
+        rows.append(
+            [
+                name,
+                f"{with_unit(best['median'], results)} ({quartiles})",
+                f"{share(top['median'])} ({share(top['lower_quartile'])} to {share(top['upper_quartile'])})",
+                failures(s["failed"], len(results["seeds"])),
+                f"{share(c['within_95'])} of {c['n']}" if c else "predicts nothing",
+                f"{results['timing']['cpu_seconds_per_suggestion'][name]:.3f}",
+            ]
+        )
+    return head, rows
+
+
+def levels(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of experiments needed."""
+    names = list(results["strategies"])
+    head = ["experiments until", "value", *names, "random, exactly"]
+    rows = []
+    for level in results["levels"]:
+        chance = level["random_exactly"]
+        exact = "never" if chance["expected"] is None else f"{chance['expected']:.0f}"
+        reached = [
+            f"{needed(level['needed'][name])} ({level['needed'][name]['reached']} of {len(results['seeds'])})"
+            for name in names
+        ]
+        rows.append([level["what"], with_unit(level["value"], results), *reached, exact])
+    return head, rows
+
+
+def show(results: Results) -> None:
+    """The comparison on stdout."""
+    from rich.console import Console  # noqa: PLC0415 - pages need no terminal
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    for head, rows in (table(results), levels(results)):
+        shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for column in head:
+            shown.add_column(column, overflow="fold")
+        for row in rows:
+            shown.add_row(*row)
+        console.print(shown)
+        console.print()
+    for sentence in sentences(results):
+        console.print(sentence)
+
+
+def _start(results: Results) -> str:
+    pool, start = results["pool"], results["start"]
+    how = "drawn at random" if start["layout"] == "random" else "laid out over the space"
+    kind = "single reading" if results["replicates"] == "draw" else "mean of replicates"
+    return (
+        f"{len(results['seeds'])} seeds, {results['experiments']} experiments each, of which the first "
+        f"{start['experiments']} are {how}, the same for every strategy. The table holds {pool['recipes']} recipes; "
+        f"its best {kind} is {with_unit(pool['best_reading'], results)}."
+    )
+
+
+def _found(results: Results, name: str) -> str:
+    final = results["strategies"][name]["final"]
+    chance = results["random_share"][-1]
+    mean = final["table_mean_of_best_recipe"]
+    luck = "" if mean is None or results["replicates"] == "mean" else (
+        f" (the recipes behind it have a mean of {with_unit(mean, results)} in the table)"
+    )
+    return (
+        f"{name}: median best {with_unit(final['best']['median'], results)}{luck}, and "
+        f"{share(final['top_share']['mean'])} of the best {results['pool']['top']['recipes']} recipes on average, "
+        f"where pure chance finds {share(chance)} (exactly)."
+    )
+
+
+def _worth_telling(results: Results, level: Mapping[str, Any]) -> bool:
+    return level["strategy"] not in (None, "random") or (level["strategy"] == "random" and len(results["strategies"]) == 1)
+
+
+def _as_random(results: Results, level: Mapping[str, Any]) -> str:
+    chance, value = level["random_exactly"], with_unit(level["value"], results)
+    if chance["expected"] is None:
+        return f"No single answer of the table is {level['what']} ({value}), so random search never gets there."
+    own = level["needed"].get(level["strategy"])
+    sentence = (
+        f"Random search needs {chance['expected']:.0f} experiments on average for a reading {level['what']} ({value}): "
+        f"{chance['good']:.4g} of {results['pool']['recipes']} recipes give one, and this is exact for drawing "
+        "without replacement"
+    )
+    if own is not None:
+        sentence += f"; {level['strategy']} needed {needed(own)}"
+    simulated = level["needed"].get("random")
+    if simulated is not None and level["strategy"] != "random":
+        sentence += (
+            f", and of the {simulated['runs']} random runs {simulated['reached']} got there within {simulated['within']}"
+        )
+    return f"{sentence}."
+
+
+def _verdict(results: Results, pair: Mapping[str, Any]) -> str:
+    first, second, best, top = pair["first"], pair["second"], pair["best"], pair["top_share"]
+    seeds = len(results["seeds"])
+    if best is None:
+        return f"No seed gave both {first} and {second} a reading, so nothing can be said."
+    if best["low"] is None:
+        return f"One seed shows no spread, so nothing can be said of {first} and {second}; use 5 seeds or more."
+    parts = [
+        _part(f"in the best reading after {results['experiments']} experiments", best, lambda v: with_unit(v, results)),
+        _part(f"in the share of the best {results['pool']['top']['recipes']} recipes found", top, share),
+    ]
+    ahead = [text for text, shown in parts if shown]
+    level = [text for text, shown in parts if not shown]
+    said = f"{first} is ahead of {second} {', and '.join(ahead)}" if ahead else ""
+    if level:
+        joined = ", and ".join(level)
+        nothing = f"there is no difference {'' if said else f'between {first} and {second} '}{joined} that this table and these seeds can show"
+        said = f"{said}; {nothing}" if said else nothing[0].upper() + nothing[1:]
+    left_out = pair["seeds_without_a_reading"]
+    note = f" ({left_out} of {seeds} seeds gave one of them no reading and are left out)" if left_out else ""
+    return f"{said} (means of {best['seeds']} paired seeds with 95 % bootstrap intervals){note}."
+
+
+def _part(where: str, difference: Mapping[str, Any], text: Any) -> tuple[str, bool]:
+    low, high = sorted((difference["low"], difference["high"]))
+    interval = f"{text(low)} to {text(high)}"
+    if difference["shown"] and difference["mean"] > 0:
+        return f"by {text(difference['mean'])} ({interval}) {where}", True
+    if difference["shown"]:
+        return f"by {text(difference['mean'])} ({interval}, so behind) {where}", True
+    return f"{where} ({text(difference['mean'])}, {interval})", False

@@ -1,0 +1,159 @@
+"""One still picture of a campaign: the best so far with its failures, and predictions against results."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import RequestError
+from labctl.files import write_whole
+from labctl.report.figures import Z_95, axis_type, best_so_far, padded, range_with_intervals
+from labctl.report.look import ARMS, FAILED_LIGHT, FAILURES, number, pretty_unit, with_unit
+from labctl.state import Experiment
+from labctl.summary import scored, value_of
+from labctl.view import View
+from labctl_drivers.protocol import FailureKind
+
+_INK, _MUTED, _FAINT, _STAR = "#16191d", "#5d6670", "#e4e7e6", "#e0a100"
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 12,
+    "axes.edgecolor": "#b7bec4",
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 15,
+    "axes.titleweight": "bold",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": _FAINT,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "text.color": _INK,
+    "svg.hashsalt": "labctl",
+}
+
+
+def picture(view: View, path: Path) -> None:
+    """Draw a campaign for a talk or a README; the same campaign gives the same picture.
+
+    Raises:
+        RequestError: the suffix is neither .png nor .svg, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in {".png", ".svg"}:
+        raise RequestError("cannot be told from its suffix; end it in .png or .svg", file=path)
+    # Figure without pyplot: no window system is asked for, and no state is left behind.
+    from matplotlib import rc_context  # noqa: PLC0415 - slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    sink = io.BytesIO()
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(13.5, 5.6), layout="constrained", facecolor="white")
+        left, right = figure.subplots(1, 2, width_ratios=(7, 5))
+        _progress(left, view)
+        _parity(right, view)
+        metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+        figure.savefig(sink, format=suffix[1:], dpi=160, metadata=metadata)
+    write_whole(path, sink.getvalue())
+
+
+def _progress(axes: Any, view: View) -> None:
+    config, state = view.config, view.state
+    goal, objective = config.goal
+    measured = [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None]
+    axes.set_title(f"{config.name}: best so far", parse_math=False)
+    axes.set_xlabel("experiment")
+    axes.set_ylabel(with_unit(goal, objective.unit), parse_math=False)
+    axes.set_xlim(0.2, max(len(state), 1) + 0.8)
+    for arm, look in ARMS.items():
+        some = [(e.number, v) for e, v in measured if e.proposal.arm == arm]
+        if some:
+            x, y = zip(*some, strict=True)
+            style = {
+                "color": look.light,
+                "marker": look.mark,
+                "s": 42,
+                "edgecolor": "white",
+                "linewidth": 0.7,
+            }
+            axes.scatter(x, y, **style, label=arm, zorder=3)
+    steps = best_so_far(config, measured)
+    if steps:
+        x = [*(e.number for e, _ in steps), len(state)]
+        y = [*(v for _, v in steps), steps[-1][1]]
+        axes.step(x, y, where="post", color=_INK, linewidth=2, zorder=2)
+        axes.scatter(x[-2], y[-2], marker="*", s=330, color=_STAR, edgecolor="white", linewidth=1, zorder=4)
+        values = [v for _, v in measured]
+        axes.set_yscale(axis_type(values))
+        unit = pretty_unit(objective.unit)
+        said = f"{number(y[-1])} {unit}".strip()
+        above = config.sign > 0
+        axes.annotate(
+            said,
+            (x[-2], y[-2]),
+            xytext=(0, 13 if above else -13),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
+            weight="bold",
+            parse_math=False,
+        )
+        axes.margins(y=0.13)
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "nothing measured", transform=axes.transAxes, ha="center", color=_MUTED)
+    _failures(axes, state.failed)
+    if measured:
+        axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=10.5)
+
+
+def _failures(axes: Any, failed: list[Experiment]) -> None:
+    """Below the axis, a line for each kind of failure."""
+    kinds = {kind: [e.number for e in failed if e.outcome and e.outcome.kind == kind] for kind in FailureKind}
+    kinds = dict(sorted(((k, v) for k, v in kinds.items() if v), key=lambda item: -len(item[1])))
+    if not kinds:
+        return
+    axes.tick_params(axis="x", pad=4 + 19 * len(kinds))
+    for line, (kind, numbers) in enumerate(kinds.items()):
+        height = -0.042 - 0.052 * line
+        axes.plot(
+            numbers,
+            [height] * len(numbers),
+            linestyle="none",
+            marker=FAILURES[kind][1],
+            color=FAILED_LIGHT,
+            markersize=8,
+            markeredgewidth=1.8,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+        )
+        style = {"ha": "right", "va": "center", "color": FAILED_LIGHT, "fontsize": 10.5}
+        axes.text(-0.012, height, FAILURES[kind][2], transform=axes.transAxes, **style)
+
+
+def _parity(axes: Any, view: View) -> None:
+    goal, objective = view.config.goal
+    results = scored(view.config, view.state)
+    axes.set_title("predicted before, measured after")
+    unit = pretty_unit(objective.unit)
+    unit = f" ({unit})" if unit else ""
+    axes.set_xlabel(f"measured {goal}{unit}", parse_math=False)
+    axes.set_ylabel(f"predicted {goal}{unit}, 95 % interval", parse_math=False)
+    if not results:
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no result had a prediction", transform=axes.transAxes, ha="center", color=_MUTED)
+        return
+    low, high = range_with_intervals(results)
+    axes.plot([low, high], [low, high], color=_MUTED, linewidth=1.2, linestyle=(0, (4, 4)), zorder=1)
+    for outside, colour, mark in ((False, ARMS["improve"].light, "o"), (True, FAILED_LIGHT, "D")):
+        some = [r for r in results if (abs(r.z) > Z_95) is outside]
+        x, y = [r.measured for r in some], [r.predicted.mean for r in some]
+        bars = [Z_95 * r.predicted.measurement_sd for r in some]
+        axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1.1, alpha=0.65, zorder=2)
+        axes.scatter(x, y, color=colour, marker=mark, s=40, edgecolor="white", linewidth=0.7, zorder=3)
+    axes.set_xlim(padded([r.measured for r in results]))
+    axes.set_ylim(low, high)
+    inside = sum(abs(r.z) <= Z_95 for r in results)
+    said = f"{inside} of {len(results)} inside"
+    axes.text(0.03, 0.97, said, transform=axes.transAxes, va="top", weight="bold")
