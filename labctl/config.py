@@ -310,7 +310,9 @@ def load_config(path: Path | str) -> CampaignConfig:
 
 def first_problem(file: YamlFile, error: ValidationError) -> RequestError:
     """The first thing that is wrong with a file, in one sentence."""
-    detail = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    # A misspelt key is both unknown and missing; what it was meant to be is said where it is unknown.
+    detail = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     # pydantic puts the name of a union's branch into the place; a person does not know it.
     place = tuple(p for p in detail["loc"] if p not in _BRANCHES)
     what = _remedy(detail, place)

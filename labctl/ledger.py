@@ -3,7 +3,6 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,25 +113,24 @@ class Ledger:
             return cls(None, connection)
         lock = _hold(path)
         try:
-            new = not path.exists() or path.stat().st_size == 0
-            if not new:
-                _refuse_strangers(path)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
-                if new:
+                # A file without tables is new, or its maker died at once.
+                if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
                     connection.executescript(
                         f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id={APPLICATION_ID};"
                         f" PRAGMA user_version={FORMAT}; COMMIT;"
                     )
+                _refuse_strangers(path, connection)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
                 return cls(path, connection, lock)
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
             lock.release()
-            raise RequestError(f"cannot be opened as a ledger ({error}); check the disk", file=path) from None
+            raise _unusable(path, error) from None
         except BaseException:
             lock.release()
             raise
@@ -146,11 +144,16 @@ class Ledger:
         """
         if not path.exists():
             raise RequestError("no ledger here yet; start the campaign with `labctl run`", file=path)
-        _refuse_strangers(path)
         try:
-            return cls(path, _reader(path))
+            connection = _reader(path)
+            try:
+                _refuse_strangers(path, connection)
+                return cls(path, connection)
+            except BaseException:
+                connection.close()
+                raise
         except sqlite3.Error as error:
-            raise RequestError(f"cannot be read as a ledger ({error})", file=path) from None
+            raise _unusable(path, error) from None
 
     @property
     def head(self) -> str:
@@ -273,17 +276,19 @@ def _reader(path: Path) -> sqlite3.Connection:
     )
 
 
-def _refuse_strangers(path: Path) -> None:
-    problem = None
-    try:
-        with closing(_reader(path)) as connection:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            problem = "is a SQLite file, but no labctl ledger; name another file"
-        elif version != FORMAT:
-            problem = f"is a ledger of format {version}, and this labctl reads format {FORMAT}; update labctl"
-    except sqlite3.DatabaseError:
-        problem = "is no labctl ledger; name another file"
-    if problem:
-        raise RequestError(problem, file=path)
+def _refuse_strangers(path: Path, connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise RequestError("is a SQLite file, but no labctl ledger; name another file", file=path)
+    if version != FORMAT:
+        raise RequestError(
+            f"is a ledger of format {version}, and this labctl reads format {FORMAT}; update labctl",
+            file=path,
+        )
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> RequestError:
+    if isinstance(error, sqlite3.OperationalError):
+        return RequestError(f"cannot be opened as a ledger ({error}); check the path and the disk", file=path)
+    return RequestError(f"is no labctl ledger, or is damaged ({error}); name another file", file=path)

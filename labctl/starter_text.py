@@ -193,15 +193,14 @@ def _number(value: float) -> str:
 
 def _law(law: Law) -> str:
     names = [quoted(part) for part in law.parts]
-    if law.low == law.high:
-        return (
-            f"# In every row these add up to {law.low:g}, so they are one mixture.\n"
-            f"mixtures:\n  mixture:\n    parts: [{', '.join(names)}]\n"
-            f"    total: {_number(law.low)}\n    unit: {quoted(law.unit)}\n"
-        )
-    terms = ", ".join(f"{name}: 1" for name in names)
+    total = float(f"{(law.low + law.high) / 2:.4g}")
+    exact = law.low == law.high
+    total, sums = (law.low, f"{law.low:g}") if exact else (total, f"{law.low:g} to {law.high:g}, as rounded")
+    # A little more than the widest miss, so that the miss itself is not lost to rounding.
+    miss = 0.0 if exact else float(f"{1.001 * max(law.high - total, total - law.low):.4g}")
     return (
-        f"# In every row these add up to {law.low:g} to {law.high:g}: a mixture, rounded.\n"
-        f"constraints:\n  - terms: {{{terms}}}\n    at_least: {_number(law.low)}\n"
-        f"    at_most: {_number(law.high)}\n    unit: {quoted(law.unit)}\n"
+        f"# In every row these add up to {sums}, so they are one mixture.\n"
+        f"mixtures:\n  mixture:\n    parts: [{', '.join(names)}]\n"
+        f"    total: {_number(total)}\n    unit: {quoted(law.unit)}\n"
+        + (f"    tolerance: {_number(miss)}\n" if miss else "")
     )

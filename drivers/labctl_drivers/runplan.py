@@ -1,5 +1,6 @@
 """The plan of one attempt: one Bluesky run around what the instrument does, closed with a plain reason."""
 
+import logging
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from bluesky.utils import Msg, RunEngineControlException
 from labctl_drivers.documents import plain
 from labctl_drivers.notes import Notes
 from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument, Reading
-from labctl_drivers.verdict import failure_of, judged
+from labctl_drivers.verdict import failure_of, judged, sentence
+
+logger = logging.getLogger(__name__)
 
 
 # Bluesky holds subscribers that are methods by weak references.
@@ -126,6 +129,8 @@ def _whatever_comes(plan: Generator[Msg, Any, None]) -> Generator[Msg, Any, None
         yield from plan
     except RunEngineControlException:
         return
+    except Exception as error:  # noqa: BLE001 - the sample is measured; its documents must not undo that
+        logger.warning("the documents of this run are not complete: %s", sentence(error))
 
 
 def _with_reading(failure: ExperimentFailed, reading: Reading) -> ExperimentFailed:

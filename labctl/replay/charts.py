@@ -3,6 +3,7 @@
 A colour that begins with ``$`` is a CSS variable of the page, as in the pages of campaigns.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def best(results: Results) -> Figure:
         "shapes": [_start(results), _level(pool["best_reading"])],
         "annotations": [
             _start_note(results),
-            _note(f"best {kind} of the table: {with_unit(pool['best_reading'], results)}", pool["best_reading"], scale),
+            _note(results, f"best {kind} of the table: {with_unit(pool['best_reading'], results)}", scale),
         ],
     }
     hover = "%{y:,.4~g} after %{x} experiments"
@@ -117,9 +118,11 @@ def _level(value: float) -> Figure:
     return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": value, "y1": value, "line": line}
 
 
-def _note(text: str, value: float, scale: str) -> Figure:
-    import math  # noqa: PLC0415 - for log axes, where plotly wants exponents
-
+def _note(results: Results, text: str, scale: str) -> Figure:
+    """Words at the line of the table's best, on the side where the curves are far from it."""
+    value = results["pool"]["best_reading"]
+    rising = results["goal"]["wanted"] == "maximize"
+    side = {"x": 0.005, "xanchor": "left"} if rising else {"x": 1, "xanchor": "right"}
     y = math.log10(value) if scale == "log" else value
-    place = {"xref": "paper", "x": 1, "xanchor": "right", "y": y, "yanchor": "bottom"}
+    place = {"xref": "paper", **side, "y": y, "yanchor": "bottom" if rising else "top"}
     return {**place, "text": plain(text), "showarrow": False, "font": {"color": "$muted", "size": 12.5}}

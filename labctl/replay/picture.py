@@ -31,15 +31,17 @@ def picture(results: Results) -> bytes:
     from matplotlib.figure import Figure  # noqa: PLC0415 - drawn without pyplot, so that no window can open
 
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(12.8, 7.2), dpi=150, layout="constrained")
+        figure = Figure(figsize=(12.8, 7.2), dpi=150)
         left, right = figure.subplots(1, 2)
+        figure.subplots_adjust(left=0.07, right=0.925, bottom=0.1, top=0.86, wspace=0.42)
         _best(left, results)
         _top(right, results)
         names = " and ".join(results["strategies"])
         figure.suptitle(
             f"{results['campaign']}: {names} on {results['pool']['recipes']} recipes of the past, "
             f"{len(results['seeds'])} seeds",
-            x=0.01,
+            x=0.015,
+            y=0.965,
             ha="left",
             fontsize=19,
             fontweight="bold",
@@ -73,7 +75,6 @@ def _top(axes: Any, results: Results) -> None:
     axes.plot(range(len(chance)), chance, color="#16191d", linewidth=1.5, linestyle=(0, (1, 2)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.set_ylabel(f"share of the best {results['pool']['top']['recipes']} recipes found")
-    axes.set_ylim(bottom=0)
     _curves(axes, results, "top_share", others={"chance": (chance[-1], "#16191d")})
 
 
@@ -89,6 +90,8 @@ def _curves(axes: Any, results: Results, what: str, others: Mapping[str, tuple[f
         median = _numbers(curve["median"])
         axes.plot(x, median, color=colour, linewidth=3, linestyle=_DASHES[name], drawstyle="steps-post")
         ends[name] = (median[-1], colour)
+    if what == "top_share":
+        axes.set_ylim(bottom=0)
     n, start = results["experiments"], results["start"]["experiments"]
     axes.axvspan(0, start + 0.5, color="#0072b2", alpha=0.06, linewidth=0)
     axes.text(0.4, 0.015, "same start", transform=axes.get_xaxis_transform(), color=_MUTED, fontsize=12)

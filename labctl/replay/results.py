@@ -85,9 +85,9 @@ def _strategy(past: Past, runs: Sequence[Run], best: Floats, found: Floats) -> d
     failed = Counter(kind for run in runs for kind in run.failures if kind is not None)
     counts = [sum(kind is not None for kind in run.failures) for run in runs]
     luck = [float(past.worth[place]) for run in runs if (place := _best_recipe(past, run)) is not None]
-    last, share = band(best[:, -1:]), band(found[:, -1:])
+    last, share = band(best[:, -1:], past.config.sign), band(found[:, -1:])
     return {
-        "best": asdict(band(best)),
+        "best": asdict(band(best, past.config.sign)),
         "top_share": {**asdict(band(found)), "mean": found.mean(axis=0).tolist()},
         "final": {
             "best": {key: value[0] for key, value in asdict(last).items()},
@@ -129,11 +129,11 @@ def _levels(past: Past, runs: Runs, best: Mapping[str, Floats]) -> list[dict[str
     """How many experiments each strategy, and pure chance, need for results this good."""
     wanted: list[tuple[str, str | None, float]] = []
     for name in runs:
-        final = band(best[name][:, -1:]).median[0]
+        final = band(best[name][:, -1:], past.config.sign).median[0]
         if final is not None:
             wanted.append((f"as good as {name}'s median best", name, final))
     for share in (TOP_SHARE, NEAR_BEST_SHARE):
-        wanted.append((f"as good as the mean of the best {share:.0%} of recipes", None, past.rank(share)))
+        wanted.append((f"as good as the mean of the best {100 * share:.0f} % of recipes", None, past.rank(share)))
     wanted.append(("the best reading of the table", None, past.best_reading))
     return [
         {

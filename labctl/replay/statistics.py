@@ -15,7 +15,7 @@ RESAMPLES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Quantiles over seeds at every experiment; None where a seed has nothing measured yet."""
+    """Quantiles over seeds at every experiment; None where those seeds have nothing measured yet."""
 
     median: tuple[float | None, ...]
     lower_quartile: tuple[float | None, ...]
@@ -24,11 +24,24 @@ class Band:
     highest: tuple[float | None, ...]
 
 
-def band(curves: Floats) -> Band:
-    """Quantiles of curves (seeds x experiments); NaN is nothing measured, and gives None where it matters."""
-    with np.errstate(invalid="ignore"):
-        rows = np.quantile(curves, [0.5, 0.25, 0.75, 0.0, 1.0], axis=0)
-    return Band(*(tuple(float(v) if math.isfinite(v) else None for v in row) for row in rows))
+def band(curves: Floats, sign: float = 1.0) -> Band:
+    """Quantiles of curves (seeds x experiments); NaN is nothing measured, which is worse than anything.
+
+    Every quantile is a value that a seed really had, and between two middle ones the median is the worse one
+    (inverse of the empirical distribution), so that at least half of the seeds are as good as the median.
+
+    Args:
+        curves: in the unit of what they show.
+        sign: +1 where more is better, -1 where less is.
+    """
+    signed = np.where(np.isfinite(curves), sign * curves, -np.inf)
+    rows = sign * np.quantile(signed, [0.5, 0.25, 0.75, 0.0, 1.0], axis=0, method="inverted_cdf")
+    median, worse, better, worst, best = (
+        tuple(float(v) if math.isfinite(v) else None for v in row) for row in rows
+    )
+    if sign > 0:
+        return Band(median, worse, better, worst, best)
+    return Band(median, better, worse, best, worst)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,8 @@ def _as_random(results: Results, level: Mapping[str, Any]) -> str:
         f"{chance['good']:.4g} of {results['pool']['recipes']} recipes give one, and this is exact for drawing "
         "without replacement"
     )
+    if chance["never"] > 0.005:  # noqa: PLR2004 - less is not worth a sentence
+        sentence += f" (if they get one: in {share(chance['never'])} of searches the replicates drawn give none)"
     if own is not None:
         sentence += f"; {level['strategy']} needed {needed(own)}"
     simulated = level["needed"].get("random")

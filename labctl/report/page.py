@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
@@ -62,7 +62,7 @@ def page(view: View) -> str:
     )
 
 
-def as_json(data: Any) -> str:
+def as_json(data: object) -> str:
     """JSON that may stand inside a script element: no text in it can end the element or open a comment."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -139,7 +139,7 @@ def _made(view: View) -> dict[str, Any]:
 
 
 @cache
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

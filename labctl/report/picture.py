@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.errors import RequestError
 from labctl.files import write_whole
@@ -13,8 +13,11 @@ from labctl.summary import scored, value_of
 from labctl.view import View
 from labctl_drivers.protocol import FailureKind
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _INK, _MUTED, _FAINT, _STAR = "#16191d", "#5d6670", "#e4e7e6", "#e0a100"
-_STYLE = {
+_STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "sans-serif",
     "font.size": 12,
     "axes.edgecolor": "#b7bec4",
@@ -50,6 +53,7 @@ def picture(view: View, path: Path) -> None:
     sink = io.BytesIO()
     with rc_context(_STYLE):
         figure = Figure(figsize=(13.5, 5.6), layout="constrained", facecolor="white")
+        figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.14)
         left, right = figure.subplots(1, 2, width_ratios=(7, 5))
         _progress(left, view)
         _parity(right, view)
@@ -58,7 +62,7 @@ def picture(view: View, path: Path) -> None:
     write_whole(path, sink.getvalue())
 
 
-def _progress(axes: Any, view: View) -> None:
+def _progress(axes: "Axes", view: View) -> None:
     config, state = view.config, view.state
     goal, objective = config.goal
     measured = [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None]
@@ -108,7 +112,7 @@ def _progress(axes: Any, view: View) -> None:
         axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=10.5)
 
 
-def _failures(axes: Any, failed: list[Experiment]) -> None:
+def _failures(axes: "Axes", failed: list[Experiment]) -> None:
     """Below the axis, a line for each kind of failure."""
     kinds = {kind: [e.number for e in failed if e.outcome and e.outcome.kind == kind] for kind in FailureKind}
     kinds = dict(sorted(((k, v) for k, v in kinds.items() if v), key=lambda item: -len(item[1])))
@@ -128,11 +132,11 @@ def _failures(axes: Any, failed: list[Experiment]) -> None:
             transform=axes.get_xaxis_transform(),
             clip_on=False,
         )
-        style = {"ha": "right", "va": "center", "color": FAILED_LIGHT, "fontsize": 10.5}
+        style: Any = {"ha": "right", "va": "center", "color": FAILED_LIGHT, "fontsize": 10.5}
         axes.text(-0.012, height, FAILURES[kind][2], transform=axes.transAxes, **style)
 
 
-def _parity(axes: Any, view: View) -> None:
+def _parity(axes: "Axes", view: View) -> None:
     goal, objective = view.config.goal
     results = scored(view.config, view.state)
     axes.set_title("predicted before, measured after")

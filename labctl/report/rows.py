@@ -1,12 +1,12 @@
 """What the page knows of each experiment: compact rows, from which the browser makes table and hovers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl.config import CampaignConfig
 from labctl.export import z_scores
-from labctl.proposal import Predicted
+from labctl.proposal import Alternative, Predicted
 from labctl.report.look import FAILURES, pretty_unit, rounded
 from labctl.space.parameters import NUMERIC
 from labctl.state import CampaignState, Experiment
@@ -58,8 +58,8 @@ def _row(e: Experiment, config: CampaignConfig, shown: Sequence[str]) -> dict[st
         "at": e.proposed_at,
         "data": p.data[:12],
     }
-    row |= {k: _predicted(v) for k, v in (("predicted", p.predictions),) if v}
-    optional = {
+    optional: dict[str, Any] = {
+        "predicted": _predicted(p.predictions),
         "surrogate": None if p.surrogate is None else p.surrogate[:12],
         "acquisition": p.acquisition,
         "value": rounded(p.value),
@@ -92,7 +92,7 @@ def _predicted(predictions: dict[str, Predicted]) -> dict[str, list[float | None
     return {name: [rounded(p.mean), rounded(p.measurement_sd)] for name, p in predictions.items()}
 
 
-def _alternative(alternative: Any, config: CampaignConfig, shown: Sequence[str]) -> list[Any]:
+def _alternative(alternative: Alternative, config: CampaignConfig, shown: Sequence[str]) -> list[Any]:
     goal = alternative.predictions.get(config.goal[0])
     predicted = None if goal is None else [rounded(goal.mean), rounded(goal.measurement_sd)]
     return [_settings(alternative.recipe, shown), rounded(alternative.value), predicted]
@@ -106,6 +106,6 @@ def _setting(value: Setting | None) -> Setting | None:
     return rounded(value) if isinstance(value, float) else value
 
 
-def _shortened(raw: Any) -> str:
+def _shortened(raw: Mapping[str, object]) -> str:
     text = json.dumps(raw, ensure_ascii=False)
     return text if len(text) <= MOST_RAW else f"{text[:MOST_RAW]}… ({len(text):,} characters in all)"

@@ -60,7 +60,7 @@ def ranked(config: CampaignConfig, state: CampaignState) -> list[Ranked]:
 
 
 def epsilon_squared(values: Floats, groups: NDArray[np.intp]) -> float | None:
-    """Share of the variance of n values that lies between groups, corrected for chance; None if it has no meaning."""
+    """Share of the variance of n values that lies between groups, corrected for chance; None without meaning."""
     n, k = len(values), len(set(groups.tolist()))
     if n - k < 2 or k < 1 or np.ptp(values) == 0:  # noqa: PLR2004 - two degrees of freedom at the least
         return None
@@ -142,7 +142,7 @@ def chart(config: CampaignConfig, state: CampaignState, two: Sequence[str]) -> d
         rows = [e.number - 1 for e, _ in measured]
         points = {"type": "scatter", "mode": "markers", "x": places[0], "y": places[1], "customdata": rows}
         traces.append({**points, "name": "measured", "marker": marker, "showlegend": False})
-        star = {"symbol": "star-open", "size": 20, "color": "$star", "line": {"color": "$star", "width": 2}}
+        star = {"symbol": "star", "size": 22, "color": "$star", "line": {"color": "$ink", "width": 1.4}}
         best = {"x": places[0][-1:], "y": places[1][-1:], "customdata": rows[-1:]}
         traces.append({**points, **best, "name": "best", "marker": star})
     for kind in FailureKind:
@@ -193,7 +193,7 @@ def _number(setting: Setting | None) -> float | None:
 
 
 def _place(setting: Setting | None, choices: list[str] | None, experiment: int) -> float | None:
-    """Where a point stands on the axis; points of one choice stand beside each other, the same in every report."""
+    """Where a point stands on the axis; points of one choice stand beside each other, always the same way."""
     if choices is None:
         return _number(setting)
     return round(choices.index(str(setting)) + 0.36 * (2 * ((experiment * 0.6180339887) % 1) - 1), 4)

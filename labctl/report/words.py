@@ -5,8 +5,8 @@ import math
 from labctl.config import CampaignConfig
 from labctl.proposal import Predicted
 from labctl.report.look import FAILURES, number, pretty_unit
-from labctl.units import UNKNOWN
 from labctl.summary import Calibration, Summary
+from labctl.units import UNKNOWN
 from labctl_drivers.protocol import FailureKind
 
 FEWEST = 8
@@ -14,7 +14,7 @@ FEWEST = 8
 
 
 def expected_inside(n: int) -> tuple[int, int]:
-    """Between which counts a model with true 95 % intervals would lie in 95 % of cases, out of n (binomial)."""
+    """The counts, out of n, between which true 95 % intervals leave 95 % of all cases (binomial)."""
     share, below, low, high = 0.95, 0.0, n, n
     for k in range(n + 1):
         below += math.exp(

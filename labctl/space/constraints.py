@@ -18,12 +18,15 @@ class Mixture(Strict):
         total: what they add up to.
         unit: unit of the total.
         max_parts: at most so many parts are above zero; None for no such law.
+        tolerance: how far a recorded sum may miss the total, in the mixture's unit; tables round. What
+            labctl proposes itself meets the total exactly.
     """
 
     parts: tuple[str, ...] = Field(min_length=2)
     total: float = Field(gt=0)
     unit: str
     max_parts: int | None = Field(default=None, ge=1)
+    tolerance: float = Field(default=0.0, ge=0)
 
     @field_validator("unit")
     @classmethod

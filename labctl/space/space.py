@@ -113,7 +113,7 @@ class Space:
         found = []
         for name, mixture in self.mixtures.items():
             parts = [float(recipe[part]) for part in mixture.parts]
-            if abs(sum(parts) - mixture.total) > TOLERANCE * mixture.total:
+            if abs(sum(parts) - mixture.total) > max(TOLERANCE * mixture.total, mixture.tolerance):
                 found.append(
                     f"{name}: the parts add up to {sum(parts):g}, not {mixture.total:g} {mixture.unit}"
                 )
@@ -122,8 +122,8 @@ class Space:
                 found.append(f"{name}: {used} parts are above zero, and at most {mixture.max_parts} may be")
         for constraint in self.constraints:
             terms = [w * float(recipe[name]) for name, w in self.weights(constraint).items()]
-            slack = TOLERANCE * max(1.0, *(abs(t) for t in terms))
             for relation, number in constraint.sides():
+                slack = TOLERANCE * max(abs(number), *(abs(t) for t in terms))
                 off = sum(terms) - number
                 if (
                     (relation == "<=" and off > slack)

@@ -23,7 +23,7 @@ _SHORT: dict[str, Any] = {"strategy": {"initial": 1, "arms": {"random": 1}}, "bu
 _WILD = {
     **_SHORT,
     "instrument": {"kind": "furnace", "options": {"fault_rate": 0.4, "overshoot_rate": 0.3}},
-    "seed": 7,
+    "seed": 0,
 }
 
 
@@ -102,7 +102,9 @@ def test_killed_at_any_commit(
     moments = live(uninterrupted, None)["lived"]
     whole = story(told(uninterrupted))
     if instrument == "furnace":
-        assert any(len(outcomes) > 1 for *_, outcomes in whole), "no attempt was repeated; choose another seed"
+        assert any(len(outcomes) > 1 for *_, outcomes in whole), (
+            "no attempt was repeated; choose another seed"
+        )
     assert moments >= 2 * (1 + 2 * 6)
     for moment in range(moments):
         campaign = write(f"killed-{moment}", **changes)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from bluesky import plan_stubs as bps
+from bluesky.run_engine import get_bluesky_event_loop
 from ophyd_async.core import AsyncStatus, StandardReadable, init_devices, soft_signal_rw
 
 from labctl_drivers.engine import Finished, Lane, LaneError
@@ -372,10 +373,7 @@ def test_what_a_failed_attempt_measured_is_in_its_event(
 
 
 def test_an_instrument_with_events_of_its_own_gets_no_second_one(
-    lane: Lane,
-    scripted: Scripts,
-    attempt: Attempts,
-    documents: Documents,
+    lane: Lane, scripted: Scripts, attempt: Attempts, documents: Documents, caplog: pytest.LogCaptureFixture
 ) -> None:
     def plan(_: Attempt) -> Plan:
         yield from bps.mv(instrument.device, 4.0)
@@ -385,6 +383,33 @@ def test_an_instrument_with_events_of_its_own_gets_no_second_one(
     instrument = scripted(plan, make=arm())
     assert carried_out(lane, instrument, attempt()).reading == GOOD
     assert [event["data"] for event in documents("event")] == [{"arm-position": 4.0}]
+    assert caplog.records == []
+
+
+def test_events_elsewhere_do_not_stand_for_the_measured_values(
+    lane: Lane, scripted: Scripts, attempt: Attempts, documents: Documents
+) -> None:
+    def plan(_: Attempt) -> Plan:
+        yield from bps.trigger_and_read([instrument.device], name="before")
+        return GOOD
+
+    instrument = scripted(plan, make=arm())
+    carried_out(lane, instrument, attempt())
+    assert [event["data"] for event in documents("event")] == [{"arm-position": 0.0}, {"y": 2.5}]
+    assert documents("stop")[0]["num_events"] == {"before": 1, "primary": 1}
+
+
+def test_a_driver_that_leaves_an_event_open_has_measured_all_the_same(
+    lane: Lane, scripted: Scripts, attempt: Attempts, documents: Documents, caplog: pytest.LogCaptureFixture
+) -> None:
+    def plan(_: Attempt) -> Plan:
+        yield from bps.create("primary")
+        return GOOD
+
+    assert carried_out(lane, scripted(plan), attempt()).reading == GOOD
+    assert documents("stop")[0]["exit_status"] == "success"
+    assert "the documents of this run are not complete" in caplog.text
+    assert still_works(lane, scripted, attempt)
 
 
 def test_a_subscriber_that_raises_fails_nothing_and_is_reported_once(
@@ -448,8 +473,15 @@ def test_devices_belong_to_the_loop_of_their_lane(scripted: Scripts, attempt: At
 
     with Lane("old") as old, Lane("new") as new:
         assert old.engine.loop is not new.engine.loop
-        instrument = scripted(plan, make=arm())
+        loops = []
+
+        def make() -> Arm:
+            loops.append(get_bluesky_event_loop())
+            return arm()()
+
+        instrument = scripted(plan, make=make)
         assert carried_out(old, instrument, attempt()).reading == GOOD
+        assert loops == [old.engine.loop]
 
 
 def test_a_lane_refuses_what_it_cannot_do(scripted: Scripts, attempt: Attempts) -> None:

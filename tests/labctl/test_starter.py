@@ -168,11 +168,12 @@ def test_packaged_tables_become_replays(tmp_path: Path, name: str) -> None:
         assert [m.total for m in config.model.mixtures.values()] == [1.0]
 
 
-def test_rounded_contents_become_a_band(tmp_path: Path) -> None:
+def test_rounded_contents_become_a_mixture_with_a_tolerance(tmp_path: Path) -> None:
     rows = ["33.3,33.3,33.3,1", "50,25,25,2", "10.1,40,50,3", "70,20,10,4", "0,0,100,5", "60,20,19.9,6"]
     config, _ = _replayed(_start(tmp_path, "A (%),B (%),C (%),y\n" + "\n".join(rows) + "\n", "y"))
-    (law,) = config.model.constraints
-    assert (law.at_least, law.at_most, set(law.terms)) == (99.9, 100.1, {"A", "B", "C"})
+    (law,) = config.model.mixtures.values()
+    assert (law.total, set(law.parts)) == (100.0, {"A", "B", "C"})
+    assert 0.1 < law.tolerance < 0.11
 
 
 def test_ids_dates_constants_and_columns_computed_from_the_goal_are_left_out(tmp_path: Path) -> None:
