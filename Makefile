@@ -1,5 +1,5 @@
 # One menu for everything that is done here again and again; `make` alone prints it.
-# Each task sets up what it needs: a fresh machine wants Python 3.11 or later and a network, nothing else.
+# Each task sets up what it needs: a fresh machine wants Python 3.11 to 3.13 and a network, nothing else.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -17,7 +17,7 @@ TORCH     := $(shell grep '^torch==' constraints.txt)
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## Run a small campaign with failures from beginning to end, in about a minute.
+demo: $(INSTALLED) ## Run a small campaign with failures from beginning to end.
 	$(BIN)/python -m labctl.demo
 
 test: lint check ## Everything a change has to pass: lint, types, layers and tests.
@@ -48,7 +48,8 @@ clean: ## Remove what the tasks have made: .venv, caches and dist.
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labctl needs Python 3.11 or later: make PYTHON=/path/to/it")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "labctl needs Python 3.11 to 3.13: make PYTHON=/path/to/it")'
+	@echo 'installing into $(VENV); the first time takes a few minutes'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[tables,test]'

@@ -369,6 +369,7 @@ class Campaign:
         if self._lane is not None:
             self._lane.close()
             self._lane = None
+            self.bench.instrument.close()
         self._ledger.close()
 
     def __enter__(self) -> Self:

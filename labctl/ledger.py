@@ -195,7 +195,7 @@ class Ledger:
             )
         except sqlite3.IntegrityError as error:
             raise RefusedError(
-                f"{experiment} has a {kind} for attempt {attempt} already; nothing was written ({error})"
+                f"{experiment}: attempt {attempt} has its {kind} already; nothing was written ({error})"
             ) from None
         except sqlite3.Error as error:
             raise RefusedError(

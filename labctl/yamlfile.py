@@ -53,7 +53,9 @@ def read_yaml(path: Path | str) -> YamlFile:
         _refuse_what_is_unsafe(path, text)
         yaml = YAML(typ="safe", pure=True)
         node = yaml.compose(text)
-        data = YAML(typ="safe", pure=True).load(text)
+        lines: dict[KeyPath, int] = {}
+        _note_lines(path, node, (), lines)
+        data = None if node is None else yaml.constructor.construct_document(node)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = (error.problem or "not readable as YAML").strip()
@@ -67,8 +69,6 @@ def read_yaml(path: Path | str) -> YamlFile:
         raise RequestError(f"not valid YAML: {first}", file=path) from None
     if not isinstance(data, dict):
         raise RequestError("must be a YAML mapping of keys to values", file=path)
-    lines: dict[KeyPath, int] = {}
-    _note_lines(node, (), lines)
     return YamlFile(path, data, lines)
 
 
@@ -108,15 +108,19 @@ def _refuse_what_is_unsafe(path: Path, text: str) -> None:
             depth -= 1
 
 
-def _note_lines(node: object, path: KeyPath, lines: dict[KeyPath, int]) -> None:
+def _note_lines(file: Path, node: object, path: KeyPath, lines: dict[KeyPath, int]) -> None:
     from ruamel.yaml.nodes import MappingNode, SequenceNode  # noqa: PLC0415
 
     if isinstance(node, MappingNode):
         for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not str(key.tag).endswith(":str"):
+                shown = key.value if isinstance(key.value, str) else "a list or mapping"
+                raise RequestError(f"the key {shown} is no text; put it in quotes", file=file, line=line)
             here = (*path, str(key.value))
-            lines[here] = key.start_mark.line + 1
-            _note_lines(value, here, lines)
+            lines[here] = line
+            _note_lines(file, value, here, lines)
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
             lines[(*path, index)] = value.start_mark.line + 1
-            _note_lines(value, (*path, index), lines)
+            _note_lines(file, value, (*path, index), lines)

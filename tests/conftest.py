@@ -34,7 +34,7 @@ def replay_campaign(tmp_path: Path) -> Written:
     and one lay below what the detector sees.
     """
 
-    def write(name: str = "small", **changes: Any) -> Path:
+    def write(name: str = "small", **changes: object) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)
         _write_table(folder / "table.csv")
@@ -48,7 +48,7 @@ def replay_campaign(tmp_path: Path) -> Written:
 def furnace_campaign(tmp_path: Path) -> Written:
     """Write a campaign on the simulated furnace, which waits for nothing: gives the campaign file."""
 
-    def write(name: str = "furnace", **changes: Any) -> Path:
+    def write(name: str = "furnace", **changes: object) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "limits.yaml").write_text(json.dumps(_LIMITS), "utf-8")
@@ -61,7 +61,7 @@ def furnace_campaign(tmp_path: Path) -> Written:
 def hand_campaign(tmp_path: Path) -> Written:
     """Write a campaign that a person carries out: gives the campaign file."""
 
-    def write(name: str = "hand", **changes: Any) -> Path:
+    def write(name: str = "hand", **changes: object) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)
         return _write(folder / "campaign.yaml", _HAND, changes)

@@ -127,7 +127,7 @@ class Answer:
 class Instrument(Protocol):
     """An instrument, or a bench of them, that can carry out one recipe at a time.
 
-    A driver is one class with these five members. ``start`` is a Bluesky plan: it yields messages, which
+    A driver is one class with these six members. ``start`` is a Bluesky plan: it yields messages, which
     the lane's RunEngine carries out between ``open_run`` and ``close_run``, and returns the reading or
     raises :class:`ExperimentFailed`. A driver must remember attempts by key for as long as their effect
     lasts, so that ``ask`` can tell after a crash of the controller what was done.
@@ -153,6 +153,10 @@ class Instrument(Protocol):
 
     def stop(self) -> None:
         """Bring the instrument into its safe state; must be safe to call twice."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections, leaving the instrument as it is; must be safe to call twice."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What drawing recipes at random finds, exactly: no simulation, for pools with replicates and failures too."""
+"""What drawing recipes at random finds, exactly and without simulation, replicates and failures included."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ def random_search(chances: Floats) -> RandomSearch:
     n, counts = len(chances), good_recipes(chances)
     never = float(counts[0])
     reached = reached_by(chances)
-    half = np.flatnonzero(reached >= 0.5 - 1e-12)  # noqa: PLR2004 - the median
+    half = np.flatnonzero(reached >= 0.5 - 1e-12)
     if never > 1.0 - 1e-12:
         return RandomSearch(None, None, 1.0, 0.0)
     some = np.arange(1, len(counts))

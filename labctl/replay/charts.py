@@ -1,4 +1,4 @@
-"""The two curves of a comparison as plotly figures in plain JSON types: best so far, and the best recipes found.
+"""The two curves of a comparison as plotly figures: best so far, and the best recipes found.
 
 A colour that begins with ``$`` is a CSS variable of the page, as in the pages of campaigns.
 """
@@ -27,7 +27,10 @@ def best(results: Results) -> Figure:
     kind = "reading" if results["replicates"] == "draw" else "mean"
     layout = {
         "xaxis": _experiments(results),
-        "yaxis": {"title": {"text": plain(axis_title(f"best {goal['name']} so far", goal["unit"]))}, "type": scale},
+        "yaxis": {
+            "title": {"text": plain(axis_title(f"best {goal['name']} so far", goal["unit"]))},
+            "type": scale,
+        },
         "shapes": [_start(results), _level(pool["best_reading"])],
         "annotations": [
             _start_note(results),
@@ -88,7 +91,13 @@ def _curve(name: str, curve: Mapping[str, Sequence[float | None]], hover: str) -
 def _band(name: str, low: Sequence[float | None], high: Sequence[float | None], kind: str) -> list[Figure]:
     known = [i for i, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None]
     line = {"width": 0, "shape": "hv", "color": f"${name}"}
-    edge = {"type": "scatter", "mode": "lines", "x": [i + 1 for i in known], "line": line, "hoverinfo": "skip"}
+    edge = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [i + 1 for i in known],
+        "line": line,
+        "hoverinfo": "skip",
+    }
     filled = {"fill": "tonexty", "fillcolor": f"${name}-{kind}"}
     return [
         {**edge, "y": [rounded(low[i]) for i in known]},
@@ -115,7 +124,16 @@ def _start_note(results: Results) -> Figure:
 
 def _level(value: float) -> Figure:
     line = {"color": "$muted", "width": 1.2, "dash": "4px 4px"}
-    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": value, "y1": value, "line": line}
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "yref": "y",
+        "y0": value,
+        "y1": value,
+        "line": line,
+    }
 
 
 def _note(results: Results, text: str, scale: str) -> Figure:

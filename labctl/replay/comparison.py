@@ -13,8 +13,8 @@ from labctl.config import ArmName, CampaignConfig, load_config
 from labctl.errors import RequestError
 from labctl.files import write_whole
 from labctl.proposal import canonical_json
-from labctl.replay.results import results
 from labctl.replay.past import Past, past_of
+from labctl.replay.results import results
 from labctl.replay.runs import Run, run_all
 
 
@@ -44,7 +44,9 @@ class Comparison:
 
     @cached_property
     def _results(self) -> dict[str, Any]:
-        return results(self.past, {s: self.of(s) for s in self.strategies}, self.experiments, self.seconds)
+        found = results(self.past, {s: self.of(s) for s in self.strategies}, self.experiments, self.seconds)
+        plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+        return plain
 
     def as_json(self) -> dict[str, Any]:
         """Every figure and curve in plain JSON types; all but ``timing`` is the same for the same seeds."""
@@ -71,7 +73,9 @@ class Comparison:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RequestError(f"no such folder can be made ({error.strerror}); choose another", file=folder) from None
+            raise RequestError(
+                f"no such folder can be made ({error.strerror}); choose another", file=folder
+            ) from None
         text = json.dumps(self._results, indent=1, ensure_ascii=False, allow_nan=False)
         write_whole(folder / "replay.json", text + "\n")
         write_whole(folder / "replay.png", picture(self._results))
@@ -141,13 +145,18 @@ def _checked(config: CampaignConfig, strategies: Sequence[str], *, seeds: int, j
 
 
 def _check_budget(config: CampaignConfig, past: Past, budget: int, *, asked: bool) -> None:
-    place: dict[str, Any] = {"key": "--experiments"} if asked else {"file": config.path, "key": "budget.experiments"}
+    place: dict[str, Any] = (
+        {"key": "--experiments"} if asked else {"file": config.path, "key": "budget.experiments"}
+    )
     start = config.model.strategy.initial
     if budget > len(past):
         raise RequestError(f"is {budget}, but the table has only {len(past)} recipes to choose from", **place)
     if budget <= start:
         raise RequestError(
-            f"is {budget}, of which the start takes {start}, so there is nothing to compare; give more", **place
+            f"is {budget}, of which the start takes {start}, so there is nothing to compare; give more",
+            **place,
         )
     if not any(value is not None for answers in past.answers for value in answers):
-        raise RequestError("every row of the table is a failure, so no strategy can be told from another", **place)
+        raise RequestError(
+            "every row of the table is a failure, so no strategy can be told from another", **place
+        )

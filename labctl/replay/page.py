@@ -1,10 +1,9 @@
-"""Puts a comparison's page together, in the looks of a campaign's report: one HTML text that loads nothing."""
+"""Puts a comparison's page together, in the looks of a campaign's report, as one text that loads nothing."""
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.replay import charts, words
 from labctl.replay.words import Results
@@ -54,7 +53,7 @@ def paint(colour: str, opacity: float) -> str:
 
 
 @cache
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(OWN_TEMPLATES),
         autoescape=True,

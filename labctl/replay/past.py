@@ -49,7 +49,7 @@ class Past:
 
     @cached_property
     def answers(self) -> tuple[tuple[float | None, ...], ...]:
-        """For each recipe of the pool, every answer the table has: a reading of the goal, or None for a failure."""
+        """For each recipe, every answer the table has: a reading of the goal, or None for a failure."""
         pool, (goal, _) = self.bench.space.pool, self.config.goal
         assert pool is not None  # noqa: S101 - a replay has one
         found: list[list[float | None]] = [[] for _ in range(len(pool))]
@@ -88,7 +88,9 @@ class Past:
 
     def chances(self, level: float) -> Floats:
         """For each recipe, the chance that its first answer is a reading at least as good as ``level``."""
-        return np.array([np.mean([v is not None and self.reaches(v, level) for v in a]) for a in self.answers])
+        return np.array(
+            [np.mean([v is not None and self.reaches(v, level) for v in a]) for a in self.answers]
+        )
 
     def reaches(self, value: float, level: float) -> bool:
         """Whether a value is at least as good as a level."""

@@ -2,14 +2,18 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.replay.words import Results, with_unit
-from labctl.report.look import ARMS, with_unit as axis_title
+from labctl.report.look import ARMS
+from labctl.report.look import with_unit as axis_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _DASHES: dict[str, Any] = {"improve": "-", "novelty": (0, (1, 1.2)), "random": (0, (5, 2))}
 _MUTED, _FAINT = "#5d6670", "#e4e7e6"
-_STYLE = {
+_STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "sans-serif",
     "font.size": 13,
     "axes.spines.top": False,
@@ -45,13 +49,14 @@ def picture(results: Results) -> bytes:
             ha="left",
             fontsize=19,
             fontweight="bold",
+            parse_math=False,
         )
         made = io.BytesIO()
         figure.savefig(made, format="png", metadata={"Software": None})
     return made.getvalue()
 
 
-def _best(axes: Any, results: Results) -> None:
+def _best(axes: "Axes", results: Results) -> None:
     goal, best = results["goal"], results["pool"]["best_reading"]
     kind = "reading" if results["replicates"] == "draw" else "mean"
     axes.axhline(best, color=_MUTED, linewidth=1.2, linestyle=(0, (3, 3)))
@@ -65,12 +70,13 @@ def _best(axes: Any, results: Results) -> None:
         va="bottom" if above else "top",
         color=_MUTED,
         fontsize=12,
+        parse_math=False,
     )
-    axes.set_ylabel(axis_title(f"best {goal['name']} so far", goal["unit"]))
+    axes.set_ylabel(axis_title(f"best {goal['name']} so far", goal["unit"]), parse_math=False)
     _curves(axes, results, "best")
 
 
-def _top(axes: Any, results: Results) -> None:
+def _top(axes: "Axes", results: Results) -> None:
     chance = [0.0, *results["random_share"]]
     axes.plot(range(len(chance)), chance, color="#16191d", linewidth=1.5, linestyle=(0, (1, 2)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
@@ -78,14 +84,22 @@ def _top(axes: Any, results: Results) -> None:
     _curves(axes, results, "top_share", others={"chance": (chance[-1], "#16191d")})
 
 
-def _curves(axes: Any, results: Results, what: str, others: Mapping[str, tuple[float, str]] | None = None) -> None:
+def _curves(
+    axes: "Axes", results: Results, what: str, others: Mapping[str, tuple[float, str]] | None = None
+) -> None:
     ends: dict[str, tuple[float, str]] = dict(others or {})
     for name, strategy in results["strategies"].items():
         curve, colour = strategy[what], ARMS[name].light
         x = range(1, results["experiments"] + 1)
         for low, high, opacity in (("lowest", "highest", 0.09), ("lower_quartile", "upper_quartile", 0.22)):
             axes.fill_between(
-                x, _numbers(curve[low]), _numbers(curve[high]), color=colour, alpha=opacity, linewidth=0, step="post"
+                x,
+                _numbers(curve[low]),
+                _numbers(curve[high]),
+                color=colour,
+                alpha=opacity,
+                linewidth=0,
+                step="post",
             )
         median = _numbers(curve["median"])
         axes.plot(x, median, color=colour, linewidth=3, linestyle=_DASHES[name], drawstyle="steps-post")
@@ -100,10 +114,10 @@ def _curves(axes: Any, results: Results, what: str, others: Mapping[str, tuple[f
     _label(axes, ends, n)
 
 
-def _label(axes: Any, ends: Mapping[str, tuple[float, str]], n: int) -> None:
+def _label(axes: "Axes", ends: Mapping[str, tuple[float, str]], n: int) -> None:
     """Name the lines where they end, each at least a line of text apart from the next."""
     low, high = axes.get_ylim()
-    known = sorted((name for name in ends if ends[name][0] == ends[name][0]), key=lambda name: ends[name][0])  # noqa: PLR0124 - NaN
+    known = sorted((name for name in ends if ends[name][0] == ends[name][0]), key=lambda name: ends[name][0])
     place = -1.0
     for name in known:
         value, colour = ends[name]

@@ -25,8 +25,12 @@ def results(past: Past, runs: Runs, experiments: int, seconds: float) -> dict[st
     """Everything that a comparison found; all but ``timing`` is the same for the same seeds."""
     config = past.config
     goal, objective = config.goal
-    best = {name: np.array([best_so_far(past, run, experiments) for run in some]) for name, some in runs.items()}
-    found = {name: np.array([top_found(past, run, experiments) for run in some]) for name, some in runs.items()}
+    best = {
+        name: np.array([best_so_far(past, run, experiments) for run in some]) for name, some in runs.items()
+    }
+    found = {
+        name: np.array([top_found(past, run, experiments) for run in some]) for name, some in runs.items()
+    }
     plan = config.model.strategy
     return {
         "campaign": config.name,
@@ -66,7 +70,9 @@ def best_so_far(past: Past, run: Run, experiments: int) -> Floats:
 
 def top_found(past: Past, run: Run, experiments: int) -> Floats:
     """Share of the best 5 % of the recipes that were tried by each experiment."""
-    hits = np.cumsum([recipe in past.top for recipe in run.recipes] + [False] * (experiments - len(run.recipes)))
+    hits = np.cumsum(
+        [recipe in past.top for recipe in run.recipes] + [False] * (experiments - len(run.recipes))
+    )
     return np.asarray(hits / len(past.top), dtype=np.float64)
 
 
@@ -92,17 +98,26 @@ def _strategy(past: Past, runs: Sequence[Run], best: Floats, found: Floats) -> d
         "final": {
             "best": {key: value[0] for key, value in asdict(last).items()},
             "table_mean_of_best_recipe": float(np.median(luck)) if luck else None,
-            "top_share": {**{key: v[0] for key, v in asdict(share).items()}, "mean": float(found[:, -1].mean())},
+            "top_share": {
+                **{key: v[0] for key, v in asdict(share).items()},
+                "mean": float(found[:, -1].mean()),
+            },
         },
         "failed": dict(sorted(failed.items())),
-        "failed_in_a_run": {"median": float(np.median(counts)), "lowest": min(counts), "highest": max(counts)},
+        "failed_in_a_run": {
+            "median": float(np.median(counts)),
+            "lowest": min(counts),
+            "highest": max(counts),
+        },
         "calibration": _pooled([run.calibration for run in runs]),
         "runs": [
             {
                 "seed": run.seed,
                 "recipes": list(run.recipes),
                 "readings": list(run.readings),
-                "failures": {str(i): kind for i, kind in enumerate(run.failures, start=1) if kind is not None},
+                "failures": {
+                    str(i): kind for i, kind in enumerate(run.failures, start=1) if kind is not None
+                },
             }
             for run in runs
         ],
@@ -110,7 +125,9 @@ def _strategy(past: Past, runs: Sequence[Run], best: Floats, found: Floats) -> d
 
 
 def _best_recipe(past: Past, run: Run) -> int | None:
-    measured = [(value, place) for value, place in zip(run.readings, run.recipes, strict=True) if value is not None]
+    measured = [
+        (value, place) for value, place in zip(run.readings, run.recipes, strict=True) if value is not None
+    ]
     return max(measured, key=lambda pair: past.config.sign * pair[0])[1] if measured else None
 
 
@@ -133,7 +150,9 @@ def _levels(past: Past, runs: Runs, best: Mapping[str, Floats]) -> list[dict[str
         if final is not None:
             wanted.append((f"as good as {name}'s median best", name, final))
     for share in (TOP_SHARE, NEAR_BEST_SHARE):
-        wanted.append((f"as good as the mean of the best {100 * share:.0f} % of recipes", None, past.rank(share)))
+        wanted.append(
+            (f"as good as the mean of the best {100 * share:.0f} % of recipes", None, past.rank(share))
+        )
     wanted.append(("the best reading of the table", None, past.best_reading))
     return [
         {
@@ -176,7 +195,9 @@ def _differences(past: Past, best: Mapping[str, Floats], found: Mapping[str, Flo
             {
                 "first": leader,
                 "second": name,
-                "best": _as_json(paired_difference(finals[leader][both], finals[name][both])) if both.any() else None,
+                "best": _as_json(paired_difference(finals[leader][both], finals[name][both]))
+                if both.any()
+                else None,
                 "top_share": _as_json(paired_difference(found[leader][:, -1], found[name][:, -1])),
                 "seeds_without_a_reading": int((~both).sum()),
             }

@@ -10,6 +10,7 @@ from labctl.campaign import Campaign
 from labctl.config import CampaignConfig
 from labctl.proposal import canonical_json
 from labctl.replay.past import past_of
+from labctl.space import Pool
 from labctl.state import Experiment
 from labctl.summary import Calibration, calibration, scored, value_of
 
@@ -38,7 +39,7 @@ class Run:
 
 
 def with_strategy(config: CampaignConfig, strategy: str, experiments: int) -> CampaignConfig:
-    """The campaign with one arm alone and a budget, which nothing ends early: no target, no rule for failures."""
+    """The campaign with one arm alone and a budget that no target and no row of failures ends early."""
     model = config.model
     changed = model.model_copy(
         update={
@@ -67,7 +68,9 @@ def run_one(path: Path, content: str, strategy: str, seed: int, experiments: int
             seed=seed,
             recipes=tuple(_place(past.bench.space.pool, e) for e in tried),
             readings=tuple(value_of(e, config.goal[0]) for e in tried),
-            failures=tuple(str(e.outcome.kind.value) if e.outcome and e.outcome.kind else None for e in tried),
+            failures=tuple(
+                str(e.outcome.kind.value) if e.outcome and e.outcome.kind else None for e in tried
+            ),
             cpu_seconds=tuple(e.proposal.cpu_seconds for e in tried if e.proposal.arm != "initial"),
             calibration=calibration(scored(config, campaign.state)),
         )
@@ -99,10 +102,10 @@ def run_all(
     return tuple(done[strategy, seed] for strategy in strategies for seed in seeds)
 
 
-def _place(pool: Any, experiment: Experiment) -> int:
-    place = pool.row_of(experiment.proposal.recipe)
+def _place(pool: Pool | None, experiment: Experiment) -> int:
+    place = None if pool is None else pool.row_of(experiment.proposal.recipe)
     assert place is not None  # noqa: S101 - a replay chooses from its pool
-    return int(place)
+    return place
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def needed(times: Sequence[int | None], lengths: Sequence[int]) -> Needed:
     for moment in sorted({t for t in times if t is not None}):
         at_risk = sum(end >= moment for end in ends)
         waiting *= 1.0 - sum(t == moment for t in times) / at_risk
-        if waiting <= 0.5 + 1e-12:  # noqa: PLR2004 - the median
+        if waiting <= 0.5 + 1e-12:
             median = moment
             break
     reached = sum(t is not None for t in times)

@@ -61,7 +61,9 @@ def table(results: Results) -> tuple[list[str], list[list[str]]]:
     rows = []
     for name, s in results["strategies"].items():
         best, top, c = s["final"]["best"], s["final"]["top_share"], s["calibration"]
-        quartiles = f"{with_unit(best['lower_quartile'], results)} to {with_unit(best['upper_quartile'], results)}"
+        quartiles = (
+            f"{with_unit(best['lower_quartile'], results)} to {with_unit(best['upper_quartile'], results)}"
+        )
         rows.append(
             [
                 name,
@@ -96,7 +98,7 @@ def show(results: Results) -> None:
     from rich.console import Console  # noqa: PLC0415 - pages need no terminal
     from rich.table import Table  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for head, rows in (table(results), levels(results)):
         shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for column in head:
@@ -124,8 +126,10 @@ def _found(results: Results, name: str) -> str:
     final = results["strategies"][name]["final"]
     chance = results["random_share"][-1]
     mean = final["table_mean_of_best_recipe"]
-    luck = "" if mean is None or results["replicates"] == "mean" else (
-        f" (the recipes behind it have a mean of {with_unit(mean, results)} in the table)"
+    luck = (
+        ""
+        if mean is None or results["replicates"] == "mean"
+        else (f" (the recipes behind it have a mean of {with_unit(mean, results)} in the table)")
     )
     return (
         f"{name}: median best {with_unit(final['best']['median'], results)}{luck}, and "
@@ -135,13 +139,17 @@ def _found(results: Results, name: str) -> str:
 
 
 def _worth_telling(results: Results, level: Mapping[str, Any]) -> bool:
-    return level["strategy"] not in (None, "random") or (level["strategy"] == "random" and len(results["strategies"]) == 1)
+    return level["strategy"] not in (None, "random") or (
+        level["strategy"] == "random" and len(results["strategies"]) == 1
+    )
 
 
 def _as_random(results: Results, level: Mapping[str, Any]) -> str:
     chance, value = level["random_exactly"], with_unit(level["value"], results)
     if chance["expected"] is None:
-        return f"No single answer of the table is {level['what']} ({value}), so random search never gets there."
+        return (
+            f"No single answer of the table is {level['what']} ({value}), so random search never gets there."
+        )
     own = level["needed"].get(level["strategy"])
     sentence = (
         f"Random search needs {chance['expected']:.0f} experiments on average for a reading {level['what']} ({value}): "
@@ -149,14 +157,14 @@ def _as_random(results: Results, level: Mapping[str, Any]) -> str:
         "without replacement"
     )
     if chance["never"] > 0.005:  # noqa: PLR2004 - less is not worth a sentence
-        sentence += f" (if they get one: in {share(chance['never'])} of searches the replicates drawn give none)"
+        sentence += (
+            f" (if they get one: in {share(chance['never'])} of searches the replicates drawn give none)"
+        )
     if own is not None:
         sentence += f"; {level['strategy']} needed {needed(own)}"
     simulated = level["needed"].get("random")
     if simulated is not None and level["strategy"] != "random":
-        sentence += (
-            f", and of the {simulated['runs']} random runs {simulated['reached']} got there within {simulated['within']}"
-        )
+        sentence += f", and of the {simulated['runs']} random runs {simulated['reached']} got there within {simulated['within']}"
     return f"{sentence}."
 
 
@@ -166,9 +174,15 @@ def _verdict(results: Results, pair: Mapping[str, Any]) -> str:
     if best is None:
         return f"No seed gave both {first} and {second} a reading, so nothing can be said."
     if best["low"] is None:
-        return f"One seed shows no spread, so nothing can be said of {first} and {second}; use 5 seeds or more."
+        return (
+            f"One seed shows no spread, so nothing can be said of {first} and {second}; use 5 seeds or more."
+        )
     parts = [
-        _part(f"in the best reading after {results['experiments']} experiments", best, lambda v: with_unit(v, results)),
+        _part(
+            f"in the best reading after {results['experiments']} experiments",
+            best,
+            lambda v: with_unit(v, results),
+        ),
         _part(f"in the share of the best {results['pool']['top']['recipes']} recipes found", top, share),
     ]
     ahead = [text for text, shown in parts if shown]

@@ -49,13 +49,13 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
         y = [rounded(v) for _, v in steps]
         line = {"color": "$ink", "width": 2.4, "shape": "hv"}
         curve = {"type": "scatter", "mode": "lines", "x": [*x, len(state)], "y": [*y, y[-1]], "line": line}
-        traces.insert(0, {**curve, "name": "best so far", "hoverinfo": "skip"})
+        traces.append({**curve, "name": "best so far", "hoverinfo": "skip"})
         star = {"symbol": "star", "size": 17, "color": "$star", "line": {"color": "$paper", "width": 1.2}}
         best = {"type": "scatter", "mode": "markers", "x": x[-1:], "y": y[-1:], "marker": star}
         traces.append({**best, "name": "best", "customdata": [steps[-1][0].number - 1]})
     kinds = _failed_kinds(state.failed)
     traces += [_failure_strip(kind, experiments) for kind, experiments in kinds.items()]
-    strip = 0.075 * len(kinds)
+    strip = 0.075 * len(kinds) if measured else 1.0
     layout: Figure = {
         "xaxis": {
             "title": {"text": "experiment"},
@@ -64,7 +64,8 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
         },
         "yaxis": {
             "title": {"text": plain(with_unit(goal, objective.unit))},
-            "domain": [strip + 0.04 if kinds else 0, 1],
+            "domain": [min(strip + 0.04, 1) if kinds else 0, 1],
+            "visible": bool(measured),
             "type": axis_type([value for _, value in measured]),
         },
     }
@@ -245,9 +246,10 @@ def _with_intervals(some: Sequence[Scored], *, outside: bool, name: str) -> Figu
         "type": "scatter",
         "mode": "markers",
         "name": name,
+        "opacity": 1 if len(some) < FEW_POINTS else 0.6,
         "x": [rounded(r.measured) for r in some],
         "y": [rounded(r.predicted.mean) for r in some],
-        "error_y": {**bars, "color": color, "thickness": 1.1},
+        "error_y": {**bars, "color": color, "thickness": 1.1 if len(some) < FEW_POINTS else 0.5},
         "marker": {
             "color": color,
             "symbol": "diamond" if outside else "circle",

@@ -60,6 +60,7 @@ _UNITS = {
     "percent": "%",
     "second": "s",
     "minute": "min",
+    "gram": "g",
     "hour": "h",
     "um": "µm",
     "micrometer": "µm",

@@ -51,6 +51,7 @@ def page(view: View) -> str:
         panels=panels,
         n_parameters=len(everything),
         n_shown=len(shown),
+        has_progress="progress" in drawn,
         has_map="map" in drawn,
         has_predictions="parity" in drawn,
         made=_made(view),
@@ -75,7 +76,7 @@ def _figures(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The figures by name, and what the page says above each slice."""
     results = scored(config, state)
-    drawn = {"progress": figures.progress(config, state)}
+    drawn = {"progress": figures.progress(config, state)} if state.measured or state.failed else {}
     if results:
         drawn |= {"parity": figures.parity(config, results), "surprises": figures.surprises(results)}
     panels: list[dict[str, Any]] = []

@@ -36,6 +36,8 @@ _STYLE: Any = {  # matplotlib types its keys one by one
     "svg.hashsalt": "labctl",
 }
 
+_OUTLINE: Any = {"edgecolor": "white", "linewidth": 0.7}
+
 
 def picture(view: View, path: Path) -> None:
     """Draw a campaign for a talk or a README; the same campaign gives the same picture.
@@ -73,15 +75,8 @@ def _progress(axes: "Axes", view: View) -> None:
     for arm, look in ARMS.items():
         some = [(e.number, v) for e, v in measured if e.proposal.arm == arm]
         if some:
-            x, y = zip(*some, strict=True)
-            style = {
-                "color": look.light,
-                "marker": look.mark,
-                "s": 42,
-                "edgecolor": "white",
-                "linewidth": 0.7,
-            }
-            axes.scatter(x, y, **style, label=arm, zorder=3)
+            x, y = [n for n, _ in some], [v for _, v in some]
+            axes.scatter(x, y, s=42, color=look.light, marker=look.mark, label=arm, zorder=3, **_OUTLINE)
     steps = best_so_far(config, measured)
     if steps:
         x = [*(e.number for e, _ in steps), len(state)]
@@ -155,7 +150,7 @@ def _parity(axes: "Axes", view: View) -> None:
         x, y = [r.measured for r in some], [r.predicted.mean for r in some]
         bars = [Z_95 * r.predicted.measurement_sd for r in some]
         axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1.1, alpha=0.65, zorder=2)
-        axes.scatter(x, y, color=colour, marker=mark, s=40, edgecolor="white", linewidth=0.7, zorder=3)
+        axes.scatter(x, y, color=colour, marker=mark, s=40, zorder=3, **_OUTLINE)
     axes.set_xlim(padded([r.measured for r in results]))
     axes.set_ylim(low, high)
     inside = sum(abs(r.z) <= Z_95 for r in results)

@@ -60,7 +60,7 @@ def ranked(config: CampaignConfig, state: CampaignState) -> list[Ranked]:
 
 
 def epsilon_squared(values: Floats, groups: NDArray[np.intp]) -> float | None:
-    """Share of the variance of n values that lies between groups, corrected for chance; None without meaning."""
+    """Share of the variance of n values that lies between groups, corrected for chance."""
     n, k = len(values), len(set(groups.tolist()))
     if n - k < 2 or k < 1 or np.ptp(values) == 0:  # noqa: PLR2004 - two degrees of freedom at the least
         return None
@@ -110,13 +110,14 @@ def panel(config: CampaignConfig, state: CampaignState, name: str) -> dict[str, 
             "title": {"text": plain(with_unit(goal, objective.unit))},
             "domain": [0.15, 1] if failed else [0, 1],
             "type": axis_type([v for _, v in measured]),
+            "visible": bool(measured),
         },
         "showlegend": False,
     }
     layout["xaxis"]["anchor"] = "y2" if failed else "y"
     if failed:
         hidden = {"showticklabels": False, "showgrid": False, "fixedrange": True, "ticks": ""}
-        layout["yaxis2"] = {"domain": [0, 0.1], "range": [-1, 1], **hidden}
+        layout["yaxis2"] = {"domain": [0, 0.1 if measured else 1], "range": [-1, 1], **hidden}
     return {"data": traces, "layout": layout}
 
 

@@ -33,8 +33,8 @@ class Life:
             os.kill(os.getpid(), signal.SIGKILL)
         self.lived += 1
 
-    def around(self, commit: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **named: Any) -> Any:
+    def around(self, commit: Callable[..., object]) -> Callable[..., object]:
+        def counted(*args: object, **named: object) -> object:
             self.moment()
             result = commit(*args, **named)
             self.moment()

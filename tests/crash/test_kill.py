@@ -136,7 +136,7 @@ def test_killed_around_the_card_of_a_surrogate(live: Live, replay_campaign: Writ
     moments = live(uninterrupted, None)["lived"]
     whole = story(told(uninterrupted))
     assert sum("predictions" in proposal and bool(proposal["predictions"]) for _, proposal, *_ in whole) >= 2
-    for moment in range(moments - 18, moments - 6):
+    for moment in range(moments - 15, moments - 10):
         campaign = replay_campaign(f"killed-{moment}", **changes)
         assert live(campaign, moment)["killed"] is True
         assert live(campaign, None)["killed"] is False

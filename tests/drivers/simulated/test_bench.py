@@ -73,7 +73,8 @@ def test_a_good_attempt_has_hardness_settings_and_humidity(carry_out: CarryOut, 
     assert reading.values["hardness"] == pytest.approx(130.0, abs=10.0)
     assert reading.units == {"hardness": "HV"}
     assert reading.actual["temperature"] == pytest.approx(190.0, abs=5.0)
-    assert reading.actual["hold_time"] == pytest.approx(600.0, rel=0.01) != 600.0
+    assert reading.actual["hold_time"] == pytest.approx(600.0, rel=0.01)
+    assert reading.actual["hold_time"] != 600.0  # no timer is exact
     assert len(reading.raw["indents"]) == 5
     assert 10.0 <= reading.raw["humidity"] <= 90.0
     (event,) = documents("event")
@@ -134,6 +135,8 @@ def test_each_kind_of_failure(
     (stop,) = documents("stop")
     assert stop["exit_status"] == ("abort" if kind is K.ABORTED else "fail")
     assert stop["reason"] == f"{kind.value}: {failure.message}"
+    # What ends an attempt in the furnace or the quench leaves nothing for the tester.
+    assert len(documents("event")) == (failure.stage == "measure" or kind is K.OFF_RECIPE)
     answer = instrument.ask("k1")
     assert (answer.state, answer.failure.kind, answer.failure.message) == ("failed", kind, failure.message)
     if kind is K.CENSORED:
