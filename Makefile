@@ -17,7 +17,7 @@ TORCH     := $(shell grep '^torch==' constraints.txt)
 help: ## Print this menu.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## Run a small campaign with failures from beginning to end.
+demo: $(INSTALLED) ## Sixty experiments, their report, and the same search against chance: a minute or two.
 	$(BIN)/python -m labctl.demo
 
 test: lint check ## Everything a change has to pass: lint, types, layers and tests.

@@ -12,9 +12,10 @@ from labctl.replay import compare
 
 CAMPAIGN = Path(__file__).parents[1] / "configs" / "crossed_barrel.yaml"
 MOMENTS = (20, 30, 40, 50)
+KEYS = ("median", "lower_quartile", "upper_quartile", "mean")
 PUBLISHED_50 = 0.322
-"""Mean of 50 runs with an isotropic Gaussian process (Matérn-5/2) and the lower confidence bound at 2 sd, from two
-random designs: Liang et al., npj Comput. Mater. 7, 188 (2021), from the counts that come with that paper."""
+"""Mean of 50 runs with an isotropic Gaussian process (Matérn-5/2) and the lower confidence bound at 2 sd,
+from two random designs: Liang et al., npj Comput. Mater. 7, 188 (2021), counted from its files."""
 
 
 def main() -> int:
@@ -23,38 +24,29 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=-1)
     given = parser.parse_args()
     if found(load_card("crossed_barrel")) is None:
-        print(
-            "skipped: the table crossed_barrel is not here; `labctl datasets path crossed_barrel` says how to get it"
-        )
+        print("skipped: the table is not here; `labctl datasets path crossed_barrel` says how to get it")
         return 0
     config = as_published(load_config(CAMPAIGN))
     comparison = compare(
         config, ["improve"], seeds=given.seeds, experiments=max(MOMENTS), jobs=given.jobs, progress=sys.stderr
     )
     results = comparison.as_json()
-    pool, share = results["pool"], results["strategies"]["improve"]["top_share"]
-    print(
-        f"{pool['recipes']} designs, the best {pool['top']['recipes']} by mean of three prints, {given.seeds} seeds"
-    )
+    pool, found_by = results["pool"], results["strategies"]["improve"]
+    top = pool["top"]["recipes"]
+    print(f"{pool['recipes']} designs, the best {top} by their mean of three prints, {given.seeds} seeds")
     print("experiments  median  quartiles     mean    chance (exact)")
     for moment in MOMENTS:
-        median, low, high, mean = (
-            share[key][moment - 1] for key in ("median", "lower_quartile", "upper_quartile", "mean")
-        )
+        median, low, high, mean = (found_by["top_share"][key][moment - 1] for key in KEYS)
         chance = results["random_share"][moment - 1]
         print(f"{moment:>11}  {median:6.1%}  {low:5.1%}-{high:5.1%}  {mean:6.1%}  {chance:6.1%}")
-    last = np.array(
-        [len(set(run["recipes"]) & comparison.past.top) for run in results["strategies"]["improve"]["runs"]]
+    shares = np.array(
+        [len(comparison.past.top.intersection(run["recipes"])) / top for run in found_by["runs"]]
     )
-    error = (
-        float((last / pool["top"]["recipes"]).std(ddof=1) / np.sqrt(len(last)))
-        if len(last) > 1
-        else float("nan")
-    )
-    print(
-        f"mean by {max(MOMENTS)}: {share['mean'][-1]:.1%} with a standard error of {error:.1%}; published {PUBLISHED_50:.1%}"
-    )
-    print(f"CPU s a suggestion: {results['timing']['cpu_seconds_per_suggestion']['improve']:.3f}")
+    error = shares.std(ddof=1) / np.sqrt(len(shares)) if len(shares) > 1 else float("nan")
+    mean = f"mean by {MOMENTS[-1]}: {shares.mean():.1%}, standard error {error:.1%}"
+    print(f"{mean}; published {PUBLISHED_50:.1%}")
+    cpu_seconds = results["timing"]["cpu_seconds_per_suggestion"]["improve"]
+    print(f"CPU s a suggestion: {cpu_seconds:.3f}")
     return 0
 
 

@@ -119,9 +119,9 @@ def _findings(folder: Path, campaign: Path, results: dict[str, object]) -> list[
         else f"{with_unit(found.value, results)} in {found.experiment}"
     )
     table = with_unit(pool["best_reading"], results)
+    beside = f"the best of the whole table is {table}, among {pool['recipes']} recipes"
     return [
-        f"Best found in {summary.experiments} experiments: {best}; the best of the whole table is {table}, "
-        f"among {pool['recipes']} recipes.",
+        f"Best found in {summary.experiments} experiments: {best}; {beside}.",
         f"Failures met and kept: {failures_in_words(summary.failed)}.",
         *sentences(results),
     ]

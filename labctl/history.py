@@ -69,7 +69,7 @@ def history(
         if remark:
             notes.append(remark)
         usable &= fits
-    rule_of = _rules(card, table)
+    rule_of = rules_met(card, table)
     goals = [name for name, objective in objectives.items() if objective.goal != "observe"]
     if card.no_value == "leave_out":
         measured_at_all = _measured(card, table, goals) | (rule_of >= 0)
@@ -186,7 +186,7 @@ def _results(
     return values, factors
 
 
-def _rules(card: Card, table: Table) -> NDArray[np.intp]:
+def rules_met(card: Card, table: Table) -> NDArray[np.intp]:
     """For each row the first rule that it fits, or -1."""
     found = np.full(len(table), -1, dtype=np.intp)
     for i, rule in enumerate(card.failures):

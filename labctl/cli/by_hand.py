@@ -37,13 +37,16 @@ def propose(
     """Propose experiments for a person to carry out."""
     from labctl.campaign import Campaign  # noqa: PLC0415 - commands import what they need
 
+    if output is not None:
+        from labctl.sheet import refuse_overwriting, write_sheet  # noqa: PLC0415
+
+        # Before anything is written: a sheet that cannot be made must not leave proposals behind.
+        refuse_overwriting(output)
     with Campaign.open(file, folder=folder, seed=seed) as campaign:
         own = [campaign.expert(_recipe(recipe, campaign.config))] if recipe else None
         experiments = campaign.propose(n) if own is None else own
         units = campaign.bench.space.units
         if output is not None:
-            from labctl.sheet import write_sheet  # noqa: PLC0415
-
             write_sheet(output, experiments, campaign.config)
     data = {"campaign": campaign.config.name, "proposals": [_as_json(e) for e in experiments]}
 

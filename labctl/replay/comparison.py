@@ -132,8 +132,8 @@ def _checked(config: CampaignConfig, strategies: Sequence[str], *, seeds: int, j
         raise RequestError(f"names no strategy; {known}", key="--strategies")
     if config.model.instrument.kind != "replay":
         raise RequestError(
-            f"is {config.model.instrument.kind}, but strategies are compared on a historical table, which needs "
-            "kind: replay with a dataset",
+            f"is {config.model.instrument.kind}, but strategies are compared on a historical table; "
+            "use kind: replay with a dataset",
             file=config.path,
             key="instrument.kind",
         )

@@ -149,10 +149,10 @@ def _levels(past: Past, runs: Runs, best: Mapping[str, Floats]) -> list[dict[str
         final = band(best[name][:, -1:], past.config.sign).median[0]
         if final is not None:
             wanted.append((f"as good as {name}'s median best", name, final))
-    for share in (TOP_SHARE, NEAR_BEST_SHARE):
-        wanted.append(
-            (f"as good as the mean of the best {100 * share:.0f} % of recipes", None, past.rank(share))
-        )
+    wanted += [
+        (f"as good as the mean of the best {100 * share:.0f} % of recipes", None, past.rank(share))
+        for share in (TOP_SHARE, NEAR_BEST_SHARE)
+    ]
     wanted.append(("the best reading of the table", None, past.best_reading))
     return [
         {

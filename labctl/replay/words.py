@@ -117,8 +117,8 @@ def _start(results: Results) -> str:
     kind = "single reading" if results["replicates"] == "draw" else "mean of replicates"
     return (
         f"{len(results['seeds'])} seeds, {results['experiments']} experiments each, of which the first "
-        f"{start['experiments']} are {how}, the same for every strategy. The table holds {pool['recipes']} recipes; "
-        f"its best {kind} is {with_unit(pool['best_reading'], results)}."
+        f"{start['experiments']} are {how}, the same for every strategy. The table holds {pool['recipes']} "
+        f"recipes; its best {kind} is {with_unit(pool['best_reading'], results)}."
     )
 
 
@@ -133,8 +133,8 @@ def _found(results: Results, name: str) -> str:
     )
     return (
         f"{name}: median best {with_unit(final['best']['median'], results)}{luck}, and "
-        f"{share(final['top_share']['mean'])} of the best {results['pool']['top']['recipes']} recipes on average, "
-        f"where pure chance finds {share(chance)} (exactly)."
+        f"{share(final['top_share']['mean'])} of the best {results['pool']['top']['recipes']} recipes on "
+        f"average, where pure chance finds {share(chance)} (exactly)."
     )
 
 
@@ -152,9 +152,9 @@ def _as_random(results: Results, level: Mapping[str, Any]) -> str:
         )
     own = level["needed"].get(level["strategy"])
     sentence = (
-        f"Random search needs {chance['expected']:.0f} experiments on average for a reading {level['what']} ({value}): "
-        f"{chance['good']:.4g} of {results['pool']['recipes']} recipes give one, and this is exact for drawing "
-        "without replacement"
+        f"Random search needs {chance['expected']:.0f} experiments on average for a reading {level['what']} "
+        f"({value}): {chance['good']:.4g} of {results['pool']['recipes']} recipes give one, and this "
+        "is exact for drawing without replacement"
     )
     if chance["never"] > 0.005:  # noqa: PLR2004 - less is not worth a sentence
         sentence += (
@@ -164,7 +164,10 @@ def _as_random(results: Results, level: Mapping[str, Any]) -> str:
         sentence += f"; {level['strategy']} needed {needed(own)}"
     simulated = level["needed"].get("random")
     if simulated is not None and level["strategy"] != "random":
-        sentence += f", and of the {simulated['runs']} random runs {simulated['reached']} got there within {simulated['within']}"
+        sentence += (
+            f", and of the {simulated['runs']} random runs {simulated['reached']} got there within "
+            f"{simulated['within']}"
+        )
     return f"{sentence}."
 
 
@@ -177,31 +180,32 @@ def _verdict(results: Results, pair: Mapping[str, Any]) -> str:
         return (
             f"One seed shows no spread, so nothing can be said of {first} and {second}; use 5 seeds or more."
         )
-    parts = [
-        _part(
-            f"in the best reading after {results['experiments']} experiments",
-            best,
-            lambda v: with_unit(v, results),
+    compared = (
+        (best, with_unit, f"in the best reading after {results['experiments']} experiments"),
+        (
+            top,
+            lambda v, _: share(v),
+            f"in the share of the best {results['pool']['top']['recipes']} recipes found",
         ),
-        _part(f"in the share of the best {results['pool']['top']['recipes']} recipes found", top, share),
-    ]
-    ahead = [text for text, shown in parts if shown]
-    level = [text for text, shown in parts if not shown]
-    said = f"{first} is ahead of {second} {', and '.join(ahead)}" if ahead else ""
+    )
+    ahead, behind, level = [], [], []
+    for difference, text, where in compared:
+        low, mean, high = (text(abs(difference[key]), results) for key in ("low", "mean", "high"))
+        if not difference["shown"]:
+            low, mean, high = (text(difference[key], results) for key in ("low", "mean", "high"))
+            level.append(f"{where} ({mean}, {low} to {high})")
+        elif difference["mean"] > 0:
+            ahead.append(f"by {mean} ({low} to {high}) {where}")
+        else:
+            behind.append(f"by {mean} ({high} to {low}) {where}")
+    clauses = [f"{first} is ahead of {second} {', and '.join(ahead)}"] if ahead else []
+    clauses += [f"{first} is behind {second} {', and '.join(behind)}"] if behind else []
     if level:
-        joined = ", and ".join(level)
-        nothing = f"there is no difference {'' if said else f'between {first} and {second} '}{joined} that this table and these seeds can show"
-        said = f"{said}; {nothing}" if said else nothing[0].upper() + nothing[1:]
+        clauses.append(
+            f"between {first} and {second} there is no difference {', and '.join(level)} that this table and "
+            "these seeds can show"
+        )
+    said = "; ".join(clauses)
     left_out = pair["seeds_without_a_reading"]
     note = f" ({left_out} of {seeds} seeds gave one of them no reading and are left out)" if left_out else ""
     return f"{said} (means of {best['seeds']} paired seeds with 95 % bootstrap intervals){note}."
-
-
-def _part(where: str, difference: Mapping[str, Any], text: Any) -> tuple[str, bool]:
-    low, high = sorted((difference["low"], difference["high"]))
-    interval = f"{text(low)} to {text(high)}"
-    if difference["shown"] and difference["mean"] > 0:
-        return f"by {text(difference['mean'])} ({interval}) {where}", True
-    if difference["shown"]:
-        return f"by {text(difference['mean'])} ({interval}, so behind) {where}", True
-    return f"{where} ({text(difference['mean'])}, {interval})", False

@@ -1,3 +1,5 @@
+"""The demonstration, and that it removes nothing but its own folder."""
+
 import importlib.metadata
 from pathlib import Path
 

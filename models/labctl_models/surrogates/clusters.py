@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
 CHUNK_ENTRIES = 4_000_000
+SPARE = 4
 RESTARTS = 10
 HEURISTIC_ROWS = 1_000
 FOURIER_FEATURES = 200
@@ -41,7 +42,7 @@ def nearest(Q: Array, known: Array, k: int = 1) -> tuple[Array, NDArray[np.intp]
     """
     k = min(k, len(known))
     distance, index = np.empty((len(Q), k)), np.empty((len(Q), k), dtype=np.intp)
-    rows = max(1, CHUNK_ENTRIES // len(known))
+    rows = _block_rows(known, k)
     for begin in range(0, len(Q), rows):
         block = slice(begin, begin + rows)
         distance[block], index[block] = _smallest(Q[block], known, scaled_distances(Q[block], known), k)
@@ -56,7 +57,7 @@ def nearest_other(Z: Array, k: int = 1) -> tuple[Array, NDArray[np.intp]]:
     n = len(Z)
     k = min(k, n - 1)
     distance, index = np.empty((n, k)), np.empty((n, k), dtype=np.intp)
-    rows = max(1, CHUNK_ENTRIES // n)
+    rows = _block_rows(Z, k)
     for begin in range(0, n, rows):
         block = slice(begin, begin + rows)
         D = scaled_distances(Z[block], Z)
@@ -65,11 +66,17 @@ def nearest_other(Z: Array, k: int = 1) -> tuple[Array, NDArray[np.intp]]:
     return distance, index
 
 
+def _block_rows(known: Array, k: int) -> int:
+    n, d = known.shape
+    return max(1, CHUNK_ENTRIES // max(n, (k + SPARE) * d))
+
+
 def _smallest(Q: Array, known: Array, D: Array, k: int) -> tuple[Array, NDArray[np.intp]]:
     # A few more than asked, because rounding may have exchanged neighbours at almost the same distance.
-    some = min(D.shape[1], k + 4)
+    some = min(D.shape[1], k + SPARE)
     index = np.argpartition(D, some - 1, axis=1)[:, :some] if some < D.shape[1] else _all_columns(D)
-    exact = np.sqrt(np.einsum("qkd,qkd->qk", *(2 * [known[index] - Q[:, None]])))
+    away = known[index] - Q[:, None]
+    exact = np.sqrt(np.einsum("qkd,qkd->qk", away, away))
     exact[~np.isfinite(np.take_along_axis(D, index, axis=1))] = np.inf
     order = np.lexsort((index, exact), axis=1)[:, :k]
     return np.take_along_axis(exact, order, axis=1), np.take_along_axis(index, order, axis=1)

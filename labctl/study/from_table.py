@@ -1,0 +1,233 @@
+"""The study of a table: a stranger's CSV, or one with a card."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.card import Card
+from labctl.errors import RequestError
+from labctl.guess import Guess, Plan, find_goal, plan
+from labctl.history import rules_met
+from labctl.proposal import recipe_key
+from labctl.space import Categorical, Continuous, Formula, Integer, Parameter, Space
+from labctl.study.study import Floats, Study
+from labctl.tables import Column, Table
+
+_MOST_CLASSES = 12
+
+
+def of_table(
+    table: Table, *, goal: str, name: str, card: Card | None = None, every_row: bool = False
+) -> Study:
+    """The study of a table: of a stranger's CSV, or of one with a card.
+
+    A card says which columns were set; without one, :mod:`labctl.guess` does, and its notes say what it
+    took for what. Every other column is kept as logged. Rows that lack a setting are left out, unless
+    ``every_row`` is wanted: then a missing number is the median of the others and a missing category one
+    of its own, which is good enough to look at the table, though not to fit to it.
+
+    Raises:
+        RequestError: the goal is no column, or nothing in the table could be varied.
+    """
+    column = _goal(table, goal)
+    planned = plan(_settings_only(table, column, card), _numbered(column))
+    parameters = {guess.column.name: _parameter(guess) for guess in planned.parameters}
+    rows = _complete_rows(table, planned)
+    left_out = len(table) - len(rows)
+    if every_row and left_out:
+        table = _imputed(table, planned)
+        parameters = {g.column.name: _parameter(_widened(g, table)) for g in planned.parameters}
+        rows = np.flatnonzero(_has_formulas(table, planned))
+    y, classes = _outcome(column)
+    values = {n: _cells(table.column(n), parameters[n]) for n in parameters}
+    kept = {n: [v[i] for i in rows] for n, v in values.items()}
+    space = Space(parameters)
+    failed, kinds = _failures(card, table, rows)
+    logged = {c.name: _logged(c)[rows] for c in table.columns if c is not column and c.kind != "empty"}
+    formula = next((n for n, p in parameters.items() if isinstance(p, Formula)), None)
+    X = space.encode_columns(kept)
+    return Study(
+        name=name,
+        source=str(table.path),
+        goal=column.name,
+        unit=column.unit,
+        direction=0,
+        outcome="classification" if classes else "regression",
+        classes=classes,
+        space=space,
+        X=X,
+        y=y[rows],
+        recipes=_keys(kept),
+        ids=tuple(f"line {int(table.lines[i])}" for i in rows),
+        formulas=None if formula is None else np.array(kept[formula]),
+        failed=failed,
+        kinds=kinds,
+        columns=logged,
+        cohorts=_cohorts(table, logged, parameters, card),
+        modelled=tuple(n for n in parameters if n in logged),
+        pool=_distinct(X) if failed is not None else None,
+        notes=(*planned.notes, *((f"{left_out} of {len(table)} rows lack a setting",) if left_out else ())),
+    )
+
+
+def _goal(table: Table, wanted: str) -> Column:
+    """The goal: a column of numbers, or of a few classes."""
+    for column in table.columns:
+        if wanted in (column.name, column.header.strip()) and column.kind == "text":
+            return column
+    return find_goal(table, wanted)
+
+
+def _numbered(column: Column) -> Column:
+    """A text column with its classes numbered, as :func:`labctl.guess.plan` wants its goal."""
+    if column.kind != "text":
+        return column
+    y, _ = _outcome(column)
+    return replace(column, numbers=y)
+
+
+def _settings_only(table: Table, goal: Column, card: Card | None) -> Table:
+    if card is None:
+        return replace(table, columns=tuple(_numbered(c) if c is goal else c for c in table.columns))
+    wanted = set(card.with_role("parameter"))
+    columns = tuple(_numbered(c) if c is goal else c for c in table.columns if c is goal or c.name in wanted)
+    return replace(table, columns=columns)
+
+
+def _parameter(guess: Guess) -> Parameter:
+    if guess.kind == "formula":
+        return Formula(choices=tuple(dict.fromkeys(c for c in guess.column.cells if c)))
+    if guess.kind == "categorical":
+        return Categorical(choices=guess.choices)
+    if guess.kind == "integer":
+        return Integer(low=int(guess.low), high=int(guess.high), unit=guess.column.unit)
+    return Continuous(low=guess.low, high=guess.high, unit=guess.column.unit, scale=guess.scale)
+
+
+def _complete_rows(table: Table, planned: Plan) -> NDArray[np.intp]:
+    complete = np.ones(len(table), dtype=bool)
+    for guess in planned.parameters:
+        column = table.column(guess.column.name)
+        if guess.kind in ("continuous", "integer"):
+            complete &= np.isfinite(column.numbers)
+        else:
+            complete &= np.array([bool(cell) for cell in column.cells])
+            if guess.kind == "categorical":
+                complete &= np.isin(np.array(column.cells), np.array(guess.choices))
+    return np.flatnonzero(complete)
+
+
+_NOT_STATED = "not stated"
+
+
+def _imputed(table: Table, planned: Plan) -> Table:
+    """Every missing setting filled in: numbers by their median, categories by one of their own."""
+    wanted = {guess.column.name: guess for guess in planned.parameters}
+    columns = []
+    for column in table.columns:
+        guess = wanted.get(column.name)
+        if guess is not None and guess.kind in ("continuous", "integer"):
+            known = column.numbers[np.isfinite(column.numbers)]
+            middle = float(np.median(known)) if len(known) else guess.low
+            middle = round(middle) if guess.kind == "integer" else middle
+            columns.append(
+                replace(column, numbers=np.where(np.isfinite(column.numbers), column.numbers, middle))
+            )
+        elif guess is not None and guess.kind == "categorical":
+            columns.append(replace(column, cells=tuple(cell or _NOT_STATED for cell in column.cells)))
+        else:
+            columns.append(column)
+    return replace(table, columns=tuple(columns))
+
+
+def _widened(guess: Guess, table: Table) -> Guess:
+    """The guess with the bounds and choices of every row."""
+    column = table.column(guess.column.name)
+    if guess.kind == "categorical":
+        return replace(guess, choices=tuple(dict.fromkeys(column.cells)))
+    if guess.kind == "formula":
+        return guess
+    return replace(guess, low=float(column.numbers.min()), high=float(column.numbers.max()))
+
+
+def _has_formulas(table: Table, planned: Plan) -> NDArray[np.bool_]:
+    """Rows in which every formula is written; nothing can stand in for a formula."""
+    found = np.ones(len(table), dtype=bool)
+    for guess in planned.parameters:
+        if guess.kind == "formula":
+            found &= np.array([bool(cell) for cell in table.column(guess.column.name).cells])
+    return found
+
+
+def _cells(column: Column, parameter: Parameter) -> list[Any]:
+    numeric = not isinstance(parameter, Categorical | Formula)
+    return list(column.numbers.tolist()) if numeric else list(column.cells)
+
+
+def _outcome(column: Column) -> tuple[Floats, tuple[str, ...]]:
+    """Numbers as they are; flags and texts as numbered classes.
+
+    Raises:
+        RequestError: a text column with too many different texts to be classes.
+    """
+    if column.kind == "flag":
+        return column.numbers.astype(np.float64), ("0", "1")
+    if column.kind != "text":
+        levels = np.unique(column.numbers[np.isfinite(column.numbers)])
+        two = column.kind == "integer" and set(levels.tolist()) == {0.0, 1.0}
+        return column.numbers.astype(np.float64), ("0", "1") if two else ()
+    classes = tuple(sorted({cell for cell in column.cells if cell}))
+    if len(classes) > _MOST_CLASSES:
+        raise RequestError(
+            f"{len(classes)} different texts are no classes (at most {_MOST_CLASSES}); choose another column",
+            key=column.name,
+        )
+    number = {c: float(i) for i, c in enumerate(classes)}
+    return np.array([number.get(cell, np.nan) for cell in column.cells]), classes
+
+
+def _failures(
+    card: Card | None, table: Table, rows: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_] | None, NDArray[Any] | None]:
+    if card is None or not card.failures:
+        return None, None
+    rule = rules_met(card, table)[rows]
+    kinds = np.array([card.failures[i].kind.value if i >= 0 else "" for i in rule], dtype=np.str_)
+    return rule >= 0, kinds
+
+
+def _logged(column: Column) -> NDArray[Any]:
+    if column.kind in ("number", "integer", "flag"):
+        return np.where(np.isfinite(column.numbers), column.numbers, np.nan)
+    return np.array(column.cells, dtype=np.str_)
+
+
+_COHORT_WORDS = ("lab", "batch", "operator", "doi", "year", "reference", "source", "campaign", "lot", "group")
+
+
+def _cohorts(
+    table: Table, logged: Mapping[str, NDArray[Any]], parameters: Mapping[str, Parameter], card: Card | None
+) -> tuple[str, ...]:
+    """Columns that by their name say where a row is from."""
+    noted = set(card.with_role("metadata")) if card is not None else set(logged)
+    return tuple(
+        c.name
+        for c in table.columns
+        if c.name in logged
+        and c.name in noted
+        and c.name not in parameters
+        and any(word in c.name.casefold().replace("_", " ").split() for word in _COHORT_WORDS)
+    )
+
+
+def _keys(columns: Mapping[str, Sequence[Any]]) -> NDArray[Any]:
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    return np.array([recipe_key(dict(zip(names, row, strict=True))) for row in rows], dtype=np.str_)
+
+
+def _distinct(X: Floats) -> Floats:
+    return np.unique(X, axis=0)

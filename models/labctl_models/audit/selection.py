@@ -1,0 +1,202 @@
+"""Selection: what a score means when successes were reported more often than they happen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
+from labctl_models.audit.statistics import wilson
+
+if TYPE_CHECKING:
+    from labctl_models.audit.table import AuditTable
+    from labctl_models.surrogates.protocol import Array
+
+MOST_STEPS = 2000
+SETTLED = 1e-9
+RESAMPLES = 200
+FEWEST_SCORES = 50
+CONFIDENT = 0.9
+# How far a score of 0.9 falls when it is corrected.
+FALL_MEDIUM, FALL_HIGH = 0.2, 0.5
+NO_FAILURES = 0.5
+
+
+def corrected(score: Array | float, *, trained_rate: float, true_rate: float) -> Array:
+    """Probability of success where successes are as frequent as `true_rate`, from scores trained elsewhere.
+
+    p' = (π/π_t) p / [(π/π_t) p + ((1 - π)/(1 - π_t)) (1 - p)], for calibrated scores and the same kinds of
+    successes and failures in both places; Saerens, Latinne and Decaestecker, Neural Comput. 14, 21 (2002).
+
+    Raises:
+        ValueError: a rate is not strictly between 0 and 1.
+    """
+    for rate in (trained_rate, true_rate):
+        if not 0.0 < rate < 1.0:
+            raise ValueError(f"a rate of success is {rate}; it must lie strictly between 0 and 1")
+    score = np.asarray(score, dtype=np.float64)
+    yes = true_rate / trained_rate * score
+    no = (1.0 - true_rate) / (1.0 - trained_rate) * (1.0 - score)
+    return np.asarray(yes / (yes + no), dtype=np.float64)
+
+
+def score_needed(posterior: float, *, trained_rate: float, true_rate: float) -> float:
+    """Score that means the probability `posterior` after the correction: its inverse."""
+    return float(corrected(posterior, trained_rate=true_rate, true_rate=trained_rate))
+
+
+def precision(*, sensitivity: float, specificity: float, rate: float) -> float:
+    """Share of true successes among those a classifier calls so, where successes have the given rate."""
+    hits, alarms = rate * sensitivity, (1.0 - rate) * (1.0 - specificity)
+    return hits / (hits + alarms) if hits + alarms > 0.0 else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate of success estimated from scores, with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimated_rate(scores: Array, *, trained_rate: float, seed: int, resamples: int = RESAMPLES) -> Rate:
+    """Rate of success among m unlabelled candidates, from their calibrated scores (m,).
+
+    Expectation maximisation of Saerens et al. (2002): correct the scores with the current rate, take their
+    mean as the next. The likelihood has one maximum, so that the start does not matter.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    m = len(scores)
+    weights = np.vstack([np.full((1, m), 1.0 / m), rng.multinomial(m, np.full(m, 1.0 / m), resamples) / m])
+    rates = np.full(resamples + 1, min(max(trained_rate, 1e-6), 1.0 - 1e-6))
+    odds = scores / np.maximum(1.0 - scores, 1e-12) * (1.0 - trained_rate) / trained_rate
+    for _ in range(MOST_STEPS):
+        yes = rates[:, None] * odds
+        step = np.einsum("rm,rm->r", weights, yes / (yes + 1.0 - rates[:, None]))
+        step = np.clip(step, 1e-9, 1.0 - 1e-9)
+        moved = float(np.abs(step - rates).max())
+        rates = step
+        if moved < SETTLED:
+            break
+    low, high = np.quantile(rates[1:], [0.025, 0.975]) if resamples else (rates[0], rates[0])
+    return Rate(float(rates[0]), float(low), float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessShareCheck:
+    """Does the table hold more successes than happen?
+
+    What happens is known from the user, else from the table's own random arm, else from the scores of the
+    pool. In the last case the classifier is trusted and the finding says so.
+    """
+
+    name: str = "selection.success_share"
+    area: str = "selection"
+    needs: tuple[str, ...] = ()
+
+    def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
+        """One finding where the share of successes differs from the true one beyond chance."""
+        success = table.success
+        known = np.isfinite(success)
+        n, k = int(known.sum()), int(np.nansum(success))
+        if k in {0, n}:
+            raise NotApplicableError("only successes or only failures are written down, so no share is known")
+        true = self._true_rate(table, k / n, seed)
+        if true is None:
+            return []
+        rate, p, source = true
+        if p > SIGNIFICANT:
+            return []
+        trained = k / n
+        fall = abs(CONFIDENT - float(corrected(CONFIDENT, trained_rate=trained, true_rate=rate)))
+        needed = score_needed(0.5, trained_rate=trained, true_rate=rate)
+        scores = np.linspace(0.0, 1.0, 101)
+        return [
+            Finding(
+                id=self.name,
+                area=self.area,
+                severity=graded(fall, medium=FALL_MEDIUM, high=FALL_HIGH),
+                title=f"{trained:.1%} of the rows are successes, where {rate:.1%} would be ({source})",
+                value=trained,
+                expected=rate,
+                meaning=f"A model of this table that says 0.9 means "
+                f"{CONFIDENT + (-fall if trained > rate else fall):.2g}, and only a score of {needed:.3f} "
+                "means an even chance.",
+                remedy="Correct the scores for the true rate, write down one failure for each success, and "
+                "measure the true rate with a random arm.",
+                detail={
+                    "successes": k,
+                    "rows": n,
+                    "interval": wilson(k, n),
+                    "p": p,
+                    "source": source,
+                    "score": scores,
+                    "corrected": corrected(scores, trained_rate=trained, true_rate=rate),
+                    "score_needed_for_half": needed,
+                    "precision_here": precision(sensitivity=0.9, specificity=0.9, rate=trained),
+                    "precision_there": precision(sensitivity=0.9, specificity=0.9, rate=rate),
+                },
+            )
+        ]
+
+    @staticmethod
+    def _true_rate(table: AuditTable, trained: float, seed: int) -> tuple[float, float, str] | None:
+        """The rate that happens, the p of the table's share under it, and where the rate is from."""
+        from scipy.stats import binomtest, fisher_exact  # noqa: PLC0415  used by this check alone
+
+        success = table.success
+        known = np.isfinite(success)
+        n, k = int(known.sum()), int(np.nansum(success))
+        if table.true_rate is not None:
+            return table.true_rate, float(binomtest(k, n, table.true_rate).pvalue), "stated"
+        if table.arms is not None and np.any(random := known & (table.arms == "random")):
+            inside, hits = int(random.sum()), int(success[random].sum())
+            others, found = n - inside, k - hits
+            p = float(fisher_exact([[hits, inside - hits], [found, others - found]]).pvalue)
+            low, high = wilson(hits, inside)
+            rate = min(max(hits / inside, 0.5 / inside), 1.0 - 0.5 / inside)
+            return rate, p, f"random arm, {hits} of {inside}, 95 % interval {low:.2g} to {high:.2g}"
+        if table.pool_scores is not None and len(table.pool_scores) >= FEWEST_SCORES:
+            rate_of_pool = estimated_rate(table.pool_scores, trained_rate=trained, seed=seed)
+            inside = rate_of_pool.low <= trained <= rate_of_pool.high
+            return rate_of_pool.value, 1.0 if inside else 0.0, "estimated from the scores of the pool"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresMissingCheck:
+    """Are there any failures at all?"""
+
+    name: str = "selection.no_failures"
+    area: str = "selection"
+    needs: tuple[str, ...] = ()
+
+    def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
+        """One finding where no row failed."""
+        del seed
+        success = table.success
+        if np.any(success == 0.0):
+            return []
+        n = table.n
+        unknown = table.failed is None and table.outcome == "regression"
+        return [
+            Finding(
+                id=self.name,
+                area=self.area,
+                severity=NO_FAILURES,
+                title=f"None of the {n} rows failed"
+                + (", or nobody wrote down which did" if unknown else ""),
+                value=0.0,
+                expected=None,
+                meaning="Recipes that make nothing are unknown to any model of this table, so it will "
+                "propose them with confidence.",
+                remedy="Ask for the failed attempts, one for each success; from now on record every failure "
+                "with its kind.",
+                detail={"rows": n, "highest_rate_of_failure": wilson(0, n)[1]},
+            )
+        ]
