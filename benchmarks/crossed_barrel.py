@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def as_published(config: CampaignConfig) -> CampaignConfig:
-    """The campaign under the rules of the publication: answered by means, two random designs to start from."""
+    """The campaign under the rules of the publication: answered by means, from two random designs on."""
     model = config.model
     changed = model.model_copy(
         update={

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl.config import CampaignConfig, seconds_in
 from labctl.errors import RequestError
-from labctl.space import Space
+from labctl.space import Formula, Space
 from labctl_drivers.limits import Limits, LimitsError, load_limits
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Surroundings
 
@@ -101,10 +101,11 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
     if instrument.kind == "replay":
         bench = _replay(config, surroundings, seconds, limits_file)
     else:
-        space = _with_candidates(config)
-        bench = Bench(space, _builder(config, surroundings), seed, seconds, limits_file)
+        space, table = _with_candidates(config)
+        bench = Bench(space, _builder(config, surroundings), seed, seconds, limits_file, table)
         if instrument.kind != "hand":
             _check_options(config)
+    _check_formulas(config, bench)
     bench.limits()
     return bench
 
@@ -162,9 +163,24 @@ def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
     return averaged
 
 
-def _with_candidates(config: CampaignConfig) -> Space:
+def _check_formulas(config: CampaignConfig, bench: Bench) -> None:
+    """Refuse a choice that is no chemical formula, wherever the choices came from."""
+    from labctl.space.chemistry import formula_problem  # noqa: PLC0415 - pymatgen is slow to import
+
+    for name, parameter in bench.space.parameters.items():
+        if not isinstance(parameter, Formula):
+            continue
+        listed = bool(config.model.parameters[name].choices)  # type: ignore[union-attr] # of the same kind
+        place: str | Path = config.path if listed or bench.table is None else bench.table["path"]
+        for i, choice in enumerate(parameter.choices):
+            if problem := formula_problem(choice):
+                key = f"parameters.{name}.choices.{i}" if listed else name
+                raise RequestError(f"{problem}; mend or remove it", file=place, key=key)
+
+
+def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | None]:
     if config.model.candidates is None:
-        return config.space
+        return config.space, None
     from labctl.candidates import read_candidates  # noqa: PLC0415 - pandas is slow to import
 
     return read_candidates(config)

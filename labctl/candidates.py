@@ -6,8 +6,8 @@ from labctl.space import Formula, Space
 from labctl.space.parameters import NUMERIC
 
 
-def read_candidates(config: CampaignConfig) -> Space:
-    """The campaign's space, restricted to the rows of its candidate table.
+def read_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str]]:
+    """The campaign's space, restricted to the rows of its candidate table, with that table's path and sha256.
 
     Raises:
         RequestError: a column is missing, a cell is unusable, or a row breaks the space's laws.
@@ -39,4 +39,4 @@ def read_candidates(config: CampaignConfig) -> Space:
         problems = space.problems({name: values[i] for name, values in columns.items()})
         if problems:
             raise RequestError(f"{problems[0]}; mend or remove this row", file=path, line=int(line))
-    return space.with_pool(columns)
+    return space.with_pool(columns), {"path": str(table.path), "sha256": table.sha256}

@@ -1,7 +1,7 @@
 """YAML to a frozen CampaignConfig; the only reader of what a user typed about a campaign."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,22 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from labctl import units
+from labctl.complaints import problem
 from labctl.errors import RequestError
 from labctl.space import Linear, Mixture, Parameter, Space
-from labctl.space.parameters import NUMERIC, Continuous, Formula, Ordinal, Strict, check_unit
-from labctl.yamlfile import YamlFile, read_yaml
+from labctl.space.parameters import (
+    NUMERIC,
+    Categorical,
+    Continuous,
+    Formula,
+    Integer,
+    Number,
+    Ordinal,
+    Strict,
+    Whole,
+    check_unit,
+)
+from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 
 Name = str
 ArmName = Literal["improve", "novelty", "random"]
@@ -87,10 +99,10 @@ class StrategyConfig(Strict):
         neighbours: how many known recipes novelty is measured against.
     """
 
-    initial: int = Field(default=8, ge=1, le=10_000)
+    initial: Whole = Field(default=8, ge=1, le=10_000)
     start: Literal["space_filling", "random"] = "space_filling"
-    arms: dict[ArmName, float] = Field(default_factory=lambda: _USUAL_ARMS)
-    neighbours: int = Field(default=15, ge=1)
+    arms: dict[ArmName, Number] = Field(default_factory=lambda: _USUAL_ARMS)
+    neighbours: Whole = Field(default=15, ge=1)
 
     @field_validator("arms")
     @classmethod
@@ -103,7 +115,7 @@ class StrategyConfig(Strict):
 class Target(Strict):
     """Stop as soon as an experiment is this good."""
 
-    value: float
+    value: Number
     unit: str
 
     @field_validator("unit")
@@ -115,8 +127,8 @@ class Target(Strict):
 class BudgetConfig(Strict):
     """When the campaign ends."""
 
-    experiments: int = Field(default=50, ge=1, le=10_000_000)
-    failures_in_a_row: int | None = Field(
+    experiments: Whole = Field(default=50, ge=1, le=10_000_000)
+    failures_in_a_row: Whole | None = Field(
         default=20, ge=1, description="stop for a person after so many failures without one success"
     )
     target: Target | None = None
@@ -125,8 +137,8 @@ class BudgetConfig(Strict):
 class RetryConfig(Strict):
     """How often the same recipe is tried again after a failure that says nothing about the recipe."""
 
-    instrument_fault: int = Field(default=2, ge=0, le=20)
-    bad_reading: int = Field(default=1, ge=0, le=20)
+    instrument_fault: Whole = Field(default=2, ge=0, le=20)
+    bad_reading: Whole = Field(default=1, ge=0, le=20)
 
 
 class CampaignModel(Strict):
@@ -144,7 +156,7 @@ class CampaignModel(Strict):
     strategy: StrategyConfig = StrategyConfig()
     budget: BudgetConfig = BudgetConfig()
     retries: RetryConfig = RetryConfig()
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: Whole = Field(default=0, ge=0, lt=2**63)
 
     @field_validator("parameters", "objectives")
     @classmethod
@@ -158,11 +170,11 @@ class CampaignModel(Strict):
     def _fits_together(self) -> "CampaignModel":
         both = set(self.parameters) & set(self.objectives)
         if both:
-            raise ValueError(f"{min(both)} is both a parameter and an objective; rename one")
+            raise ValueError(f"objectives.{min(both)}: is a parameter too; rename one")
         wanted = [name for name, o in self.objectives.items() if o.goal != "observe"]
         if len(wanted) != 1:
             raise ValueError(
-                f"objectives has {len(wanted)} with goal maximize or minimize; give exactly one such goal, "
+                f"objectives: {len(wanted)} have goal maximize or minimize; give exactly one such goal, "
                 "and goal: observe to the others"
             )
         for name, mixture in self.mixtures.items():
@@ -219,10 +231,12 @@ class CampaignModel(Strict):
         if kind == "furnace":
             if self.limits is None:
                 raise ValueError("limits: an instrument that moves needs the file of the lab's hard limits")
-            everything = {**self.parameters, **self.objectives}
-            for name, item in everything.items():
-                if getattr(item, "unit", None) == units.UNKNOWN:
-                    raise ValueError(f"{name} has unit: unknown, which serves a replay, never an instrument")
+            for part, items in (("parameters", self.parameters), ("objectives", self.objectives)):
+                for name, item in items.items():
+                    if getattr(item, "unit", None) == units.UNKNOWN:
+                        raise ValueError(
+                            f"{part}.{name}.unit: is unknown, which serves a replay, never an instrument"
+                        )
 
     def _check_target(self, target: Target, wanted: str) -> None:
         if units.factor(target.unit, self.objectives[wanted].unit) is None:
@@ -310,57 +324,25 @@ def load_config(path: Path | str) -> CampaignConfig:
 
 def first_problem(file: YamlFile, error: ValidationError) -> RequestError:
     """The first thing that is wrong with a file, in one sentence."""
-    problems = error.errors(include_url=False)
-    # A misspelt key is both unknown and missing; what it was meant to be is said where it is unknown.
-    detail = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    # pydantic puts the name of a union's branch into the place; a person does not know it.
-    place = tuple(p for p in detail["loc"] if p not in _BRANCHES)
-    what = _remedy(detail, place)
-    return RequestError(what, file=file.path, line=file.line_of(place), key=".".join(map(str, place)) or None)
+    return problem(file, error, place=_place, known=_keys_at)
 
 
-_BRANCHES = frozenset({"continuous", "integer", "ordinal", "categorical", "formula", "[key]"})
+def _place(loc: KeyPath) -> KeyPath:
+    """Where in the file an error is: pydantic puts the name of a union's branch into its place."""
+    branch = 2 if loc[:1] == ("parameters",) else 3 if loc[:2] == ("instrument", "options") else len(loc)
+    return tuple(part for i, part in enumerate(loc) if i != branch and part != "[key]")
 
 
-def _remedy(detail: Mapping[str, Any], place: Sequence[str | int]) -> str:
-    kind, given = detail["type"], detail.get("input")
-    last = str(place[-1]) if place else ""
-    if kind == "missing":
-        return _missing(last)
-    if kind == "extra_forbidden":
-        return f"no such key; {_nearest(last, place)}"
-    if kind == "value_error":
-        return str(detail["ctx"]["error"])
-    if kind in {"union_tag_not_found", "union_tag_invalid"}:
-        return "needs kind: continuous, integer, ordinal, categorical or formula"
-    if kind == "literal_error":
-        return f"is {given!r}, but must be {detail['ctx']['expected']}"
-    shown = (
-        repr(given) if isinstance(given, str | int | float | bool) or given is None else type(given).__name__
-    )
-    if len(shown) > 60:  # noqa: PLR2004 - a sentence stays readable
-        shown = shown[:57] + "..."
-    message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"is {shown}, but {message}"
+_KINDS: Mapping[str | int, type[Strict]] = {
+    "continuous": Continuous,
+    "integer": Integer,
+    "ordinal": Ordinal,
+    "categorical": Categorical,
+    "formula": Formula,
+}
 
 
-def _missing(last: str) -> str:
-    if last == "unit":
-        return "missing; write the unit, such as mm, degC, minute or percent (unknown, if nobody knows it)"
-    return "missing; add it"
-
-
-def _nearest(key: str, place: Sequence[str | int]) -> str:
-    import difflib  # noqa: PLC0415
-
-    known = _keys_at(place)
-    close = difflib.get_close_matches(key, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"remove it (known here: {', '.join(known)})" if known else "remove it"
-
-
-def _keys_at(place: Sequence[str | int]) -> list[str]:
+def _keys_at(place: KeyPath) -> list[str]:
     tops: dict[str, type[Strict]] = {
         "objectives": Objective,
         "instrument": InstrumentConfig,
@@ -374,7 +356,7 @@ def _keys_at(place: Sequence[str | int]) -> list[str]:
     if len(place) <= 1:
         return list(CampaignModel.model_fields)
     if place[0] == "parameters":
-        return ["kind", "unit", "low", "high", "scale", "levels", "choices", "about"]
+        return list(_KINDS[place[2]].model_fields)
     return list(tops[str(place[0])].model_fields) if str(place[0]) in tops else []
 
 

@@ -1,5 +1,6 @@
 """Units, as pint knows them; ``unknown`` is a unit that a replay may have and an instrument may not."""
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,12 @@ _ALIASES = {
 }
 
 
+# pint computes what it parses, and 9**9**9**9 would never end: only names, small powers, products and
+# quotients come before it.
+_TERM = r"\(*\s*(?:1|[^\W\d]\w*|%)(?:\s*(?:\*\*|\^)\s*\(?-?\d{1,2}(?:\.\d)?\)?|[⁻¹²³⁴-⁹]+)?\s*\)*"
+_UNIT = re.compile(rf"{_TERM}(?:\s*[/*·]\s*{_TERM}|\s+{_TERM})*")
+
+
 @cache
 def registry() -> "pint.UnitRegistry[Any]":
     """The one pint registry, with the units of this field that pint lacks."""
@@ -53,7 +60,7 @@ def canonical(text: str) -> str | None:
     text = _ALIASES.get(text, text)
     if text == UNKNOWN:
         return UNKNOWN
-    if not text or len(text) > 60:  # noqa: PLR2004 - no unit is longer, and pint parses what it is given
+    if len(text) > 60 or not _UNIT.fullmatch(text):  # noqa: PLR2004 - no unit is longer, and pint parses what it is given
         return None
     return _parsed(text)
 

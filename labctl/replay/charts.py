@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl.replay.words import Results, with_unit
-from labctl.report.figures import axis_type, plain
+from labctl.report.figures import axis_type, padded, plain
 from labctl.report.look import rounded
 from labctl.report.look import with_unit as axis_title
 
@@ -30,6 +30,7 @@ def best(results: Results) -> Figure:
         "yaxis": {
             "title": {"text": plain(axis_title(f"best {goal['name']} so far", goal["unit"]))},
             "type": scale,
+            **({"range": list(focus(results))} if scale == "linear" else {}),
         },
         "shapes": [_start(results), _level(pool["best_reading"])],
         "annotations": [
@@ -38,8 +39,24 @@ def best(results: Results) -> Figure:
         ],
     }
     hover = "%{y:,.4~g} after %{x} experiments"
-    traces = [trace for name, curve in curves.items() for trace in _curve(name, curve, hover)]
+    traces = [trace for name in reversed(curves) for trace in _curve(name, curves[name], hover)]
     return {"data": traces, "layout": layout}
+
+
+def focus(results: Results) -> tuple[float, float]:
+    """The range of values in which strategies differ: from the worst run at the end of the start to the best.
+
+    What lies beyond is the way there, which all strategies share; it would press their differences flat.
+    """
+    after = results["start"]["experiments"] - 1
+    seen = [
+        value
+        for strategy in results["strategies"].values()
+        for key in ("lowest", "highest")
+        for value in strategy["best"][key][after:]
+        if value is not None
+    ]
+    return padded([*seen, results["pool"]["best_reading"]], 0.09)
 
 
 def top(results: Results) -> Figure:
@@ -58,7 +75,7 @@ def top(results: Results) -> Figure:
     hover = "%{y:.0%} after %{x} experiments"
     count = results["pool"]["top"]["recipes"]
     return {
-        "data": [exact, *(trace for name, curve in curves.items() for trace in _curve(name, curve, hover))],
+        "data": [exact, *(trace for name in reversed(curves) for trace in _curve(name, curves[name], hover))],
         "layout": {
             "xaxis": _experiments(results),
             "yaxis": {

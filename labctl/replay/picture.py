@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labctl.replay.charts import focus
 from labctl.replay.words import Results, with_unit
 from labctl.report.look import ARMS
 from labctl.report.look import with_unit as axis_title
@@ -37,10 +38,11 @@ def picture(results: Results) -> bytes:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(12.8, 7.2), dpi=150)
         left, right = figure.subplots(1, 2)
-        figure.subplots_adjust(left=0.07, right=0.925, bottom=0.1, top=0.86, wspace=0.42)
+        figure.subplots_adjust(left=0.08, right=0.905, bottom=0.1, top=0.86, wspace=0.44)
         _best(left, results)
         _top(right, results)
-        names = " and ".join(results["strategies"])
+        *most, last = results["strategies"]
+        names = f"{', '.join(most)} and {last}" if most else last
         figure.suptitle(
             f"{results['campaign']}: {names} on {results['pool']['recipes']} recipes of the past, "
             f"{len(results['seeds'])} seeds",
@@ -73,6 +75,7 @@ def _best(axes: "Axes", results: Results) -> None:
         parse_math=False,
     )
     axes.set_ylabel(axis_title(f"best {goal['name']} so far", goal["unit"]), parse_math=False)
+    axes.set_ylim(*focus(results))
     _curves(axes, results, "best")
 
 
@@ -88,7 +91,7 @@ def _curves(
     axes: "Axes", results: Results, what: str, others: Mapping[str, tuple[float, str]] | None = None
 ) -> None:
     ends: dict[str, tuple[float, str]] = dict(others or {})
-    for name, strategy in results["strategies"].items():
+    for name, strategy in reversed(results["strategies"].items()):
         curve, colour = strategy[what], ARMS[name].light
         x = range(1, results["experiments"] + 1)
         for low, high, opacity in (("lowest", "highest", 0.09), ("lower_quartile", "upper_quartile", 0.22)):

@@ -39,7 +39,7 @@ def failures(failed: Mapping[str, int], runs: int) -> str:
 
 def share(value: float) -> str:
     """A share in percent."""
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.0f} %".replace("-", "−")
 
 
 def needed(entry: Mapping[str, Any]) -> str:
@@ -201,9 +201,10 @@ def _verdict(results: Results, pair: Mapping[str, Any]) -> str:
     clauses = [f"{first} is ahead of {second} {', and '.join(ahead)}"] if ahead else []
     clauses += [f"{first} is behind {second} {', and '.join(behind)}"] if behind else []
     if level:
+        between = f"{'between' if clauses else 'Between'} {first} and {second}"
         clauses.append(
-            f"between {first} and {second} there is no difference {', and '.join(level)} that this table and "
-            "these seeds can show"
+            f"{between} there is no difference {', and '.join(level)} "
+            "that this table and these seeds can show"
         )
     said = "; ".join(clauses)
     left_out = pair["seeds_without_a_reading"]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from labctl.space.parameters import Strict, check_unit
+from labctl.space.parameters import Number, Strict, Whole, check_unit
 
 TOLERANCE = 1e-6
 """How far a sum may miss its law, relative to the size of the numbers in it."""
@@ -23,9 +23,9 @@ class Mixture(Strict):
     """
 
     parts: tuple[str, ...] = Field(min_length=2)
-    total: float = Field(gt=0)
+    total: Number = Field(gt=0)
     unit: str
-    max_parts: int | None = Field(default=None, ge=1)
+    max_parts: Whole | None = Field(default=None, ge=1)
     tolerance: float = Field(default=0.0, ge=0)
 
     @field_validator("unit")
@@ -49,10 +49,10 @@ class Linear(Strict):
     number.
     """
 
-    terms: dict[str, float] = Field(min_length=1)
-    at_most: float | None = None
-    at_least: float | None = None
-    equals: float | None = None
+    terms: dict[str, Number] = Field(min_length=1)
+    at_most: Number | None = None
+    at_least: Number | None = None
+    equals: Number | None = None
     unit: str
 
     @field_validator("unit")

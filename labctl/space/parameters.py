@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from labctl import units
 from labctl_drivers.protocol import Setting
@@ -18,6 +18,18 @@ class Strict(BaseModel):
     """A frozen value that refuses keys it does not know, infinities and NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def _refuse_stand_ins(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError(f"is {value!r}, but must be a number without quotes")  # noqa: TRY004 - for pydantic
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_refuse_stand_ins)]
+Whole = Annotated[int, BeforeValidator(_refuse_stand_ins)]
+_EXACT = 2**53
+"""Up to here a double holds every whole number."""
 
 
 def check_unit(text: str) -> str:
@@ -53,8 +65,8 @@ class Continuous(_Numeric):
     """
 
     kind: Literal["continuous"] = "continuous"
-    low: float
-    high: float
+    low: Number
+    high: Number
     scale: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
@@ -100,8 +112,8 @@ class Integer(_Numeric):
     """A whole number between two bounds, both included."""
 
     kind: Literal["integer"] = "integer"
-    low: int
-    high: int
+    low: Whole = Field(ge=-_EXACT, le=_EXACT)
+    high: Whole = Field(ge=-_EXACT, le=_EXACT)
 
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> "Integer":
@@ -136,7 +148,7 @@ class Ordinal(_Numeric):
     """One of a few numbers that have an order, such as the sieve sizes a lab owns."""
 
     kind: Literal["ordinal"] = "ordinal"
-    levels: tuple[float, ...] = Field(min_length=2)
+    levels: tuple[Number, ...] = Field(min_length=2)
 
     @field_validator("levels")
     @classmethod
@@ -171,6 +183,13 @@ class _Chosen(Strict):
     choices: tuple[str, ...] = ()
     about: str = Field(default="", description="What it is, for people.")
 
+    @field_validator("choices")
+    @classmethod
+    def _choices_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("repeats a choice; name each once")
+        return value
+
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
         if value not in self.choices:
@@ -191,13 +210,6 @@ class Categorical(_Chosen):
 
     kind: Literal["categorical"] = "categorical"
     choices: tuple[str, ...] = Field(min_length=2)
-
-    @field_validator("choices")
-    @classmethod
-    def _choices_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("repeats a choice; name each once")
-        return value
 
     @property
     def width(self) -> int:
@@ -251,6 +263,8 @@ NUMERIC = (Continuous, Integer, Ordinal)
 def _refuse_reversed(low: float, high: float) -> None:
     if low >= high:
         raise ValueError(f"low ({low:g}) must lie below high ({high:g}); swap or widen them")
+    if not math.isfinite(high - low):
+        raise ValueError(f"low ({low:g}) and high ({high:g}) are too far apart to compute with")
 
 
 def _listed(values: Sequence[Any], most: int = 8) -> str:

@@ -69,7 +69,7 @@ class Coverage:
 
 
 def pca_map(X: Array) -> Map:
-    """Principal axes of X (n x d) that hold 95 % of the variance of its standardised columns; at least one."""
+    """Principal axes of X (n x d) that hold 95 % of the variance of its standardised columns."""
     centre, scale = X.mean(axis=0), X.std(axis=0)
     # A constant column leaves rounding errors, which standardisation would blow up to a feature.
     varies = scale > 1e-12 * np.maximum(1.0, np.abs(centre))
@@ -89,7 +89,7 @@ def pca_map(X: Array) -> Map:
 
 
 def coverage(tried: Array, pool: Array, *, gaps: int = GAPS) -> Coverage:
-    """Coverage of the pool (m x a) by tried recipes (n x a), both on a map; replicates of a recipe count once.
+    """Coverage of the pool (m x a) by tried recipes (n x a), both on a map; replicates count once.
 
     The density is that of k nearest neighbours, log p = -a log d_k, with k = max(5, √n).
     """

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.special import ndtr
+from scipy.special import ndtr, pdtrc
 
+from labctl_models.audit.digits import chance_of_a_tie
 from labctl_models.audit.domain import pca_map
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import benjamini_hochberg, nearest, two_sided, wilson
 from labctl_models.audit.table import coded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from labctl_models.audit.table import AuditTable
@@ -30,7 +32,8 @@ FLIP_MEDIUM, FLIP_HIGH = 0.1, 0.3
 # Share of repeated recipes that contradict themselves; a label wrong in e of cases gives 2e(1 - e).
 CONFLICT_MEDIUM, CONFLICT_HIGH = 0.1, 0.3
 COPIED_MEDIUM, COPIED_HIGH = 0.2, 0.5
-DIGITS_OF_A_READING = 4
+# Noise in standard deviations of the outcome, where no repeats that differ show it.
+NOISE_UNKNOWN = 0.01
 THRESHOLD_UNKNOWN = 0.3
 
 Ranking: TypeAlias = "Callable[[Array, Array, Array], Array]"
@@ -74,7 +77,11 @@ def threshold_sweep(
     if X is not None and candidates is not None and len(candidates) > TOP:
         rank = rank or local_share
         best = [
-            set(np.argsort(-rank(X, (values < t).astype(np.float64), candidates), kind="stable")[:TOP].tolist())
+            set(
+                np.argsort(-rank(X, (values < t).astype(np.float64), candidates), kind="stable")[
+                    :TOP
+                ].tolist()
+            )
             for t in (low, high)
         ]
         lost = 1.0 - len(best[0] & best[1]) / TOP
@@ -191,7 +198,7 @@ class ThresholdCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(worst, medium=FLIP_MEDIUM, high=FLIP_HIGH),
-                title=f"{found.flipped:.0%} of the labels{top} change between thresholds {low:g} and {high:g}",
+                title=f"{found.flipped:.0%} of the labels{top} flip between thresholds {low:g} and {high:g}",
                 value=found.flipped,
                 expected=0.0,
                 meaning="Rows from labs with different thresholds disagree on the same material; the model "
@@ -283,20 +290,26 @@ class CopiedRowsCheck:
     needs: tuple[str, ...] = ()
 
     def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
-        """One finding where readings repeat others of the same recipe to the last digit.
+        """One finding where more readings repeat another of the same recipe than rounding explains.
 
-        Two honest readings of one recipe agree now and then: of classes often, of quantities with few
-        digits sometimes. A reading counts as copied only where it has four digits that vary.
+        Two honest readings agree to the last digit now and then: with a probability of about one unit of
+        that digit over 3.5 times the noise, which the other repeats show.
         """
         del seed
-        codes, _ = table.recipe_codes()
-        y = np.where(table.measured, table.y, np.nan)
         if table.outcome == "classification":
-            raise NotApplicableError("two honest readings of a class often agree; copies cannot be told")
+            raise NotApplicableError("two honest readings of a class often agree, so copies cannot be told")
+        codes, _ = table.recipe_codes()
+        # Zeros are told elsewhere: most of them are no readings at all.
+        y = np.where(table.measured & (table.y != 0.0), table.y, np.nan)
         rows = copied_rows(codes, y)
-        kept = np.unique(y[np.isfinite(y)])
-        rows = rows[(y[rows] != 0.0)]
-        if len(rows) == 0 or len(kept) < 10 ** (DIGITS_OF_A_READING / 2):
+        if len(rows) == 0:
+            return []
+        kept = y[np.isfinite(y)]
+        noise = value_conflicts(codes, y).noise_sd
+        tie = chance_of_a_tie(kept, noise if np.isfinite(noise) else NOISE_UNKNOWN * float(kept.std()))
+        sizes = np.bincount(codes[np.isfinite(y)])
+        expected = tie * float((sizes * (sizes - 1) / 2).sum())
+        if pdtrc(len(rows) - 1, expected) > SIGNIFICANT:
             return []
         share = len(rows) / int(np.isfinite(y).sum())
         return [
@@ -306,7 +319,7 @@ class CopiedRowsCheck:
                 severity=graded(share, medium=COPIED_MEDIUM, high=COPIED_HIGH),
                 title=f"{len(rows)} rows repeat another row of the same recipe to the last digit",
                 value=float(len(rows)),
-                expected=0.0,
+                expected=expected,
                 meaning="A copy is no second measurement: it makes noise look small and a random split leak.",
                 remedy="Find out whether they were measured again; if not, keep one of each.",
                 detail={"rows": rows, "share": share},

@@ -52,8 +52,12 @@ def two_sample(table: Array, pool: Array, *, seed: int) -> TwoSample:
     X = np.vstack([table, pool])
     label = np.repeat([1, 0], [len(table), len(pool)])
     found, variances = [], []
-    for fold, (train, test) in enumerate(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, label)):
-        forest = ExtraTreesClassifier(TREES, min_samples_leaf=5, class_weight="balanced", random_state=seed + fold)
+    for fold, (train, test) in enumerate(
+        StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, label)
+    ):
+        forest = ExtraTreesClassifier(
+            TREES, min_samples_leaf=5, class_weight="balanced", random_state=seed + fold
+        )
         scores = forest.fit(X[train], label[train]).predict_proba(X[test])[:, 1]
         found.append(auc(scores, label[test] == 1))
         n, m = int(label[test].sum()), int((1 - label[test]).sum())
@@ -71,7 +75,7 @@ def vendi(X: Array, width: float) -> float:
     squares = np.einsum("ij,ij->i", X, X)
     K = np.exp(-np.maximum(squares[:, None] + squares - 2.0 * X @ X.T, 0.0) / (2.0 * width**2))
     values = np.linalg.eigvalsh(K / len(X))
-    values = values[values > 1e-15]
+    values = values[values > np.finfo(np.float64).eps]
     return math.exp(-float(values @ np.log(values)))
 
 

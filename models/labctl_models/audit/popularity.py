@@ -123,11 +123,11 @@ class PopularityCheck:
         choices = self._choices(table)
         for name, (codes, names) in choices.items():
             counts = np.bincount(codes[codes >= 0], minlength=len(names)).astype(np.float64)
-            found += self._judged(table, name, names, counts, codes, seed)
+            found += self._judged(table, name, names, counts, codes=codes, seed=seed)
         if table.formulas is not None:
             symbols, counts, _ = element_counts(table.formulas)
             if len(symbols) >= FEWEST_CHOICES:
-                found += self._judged(table, "element", list(symbols), counts, None, seed)
+                found += self._judged(table, "element", list(symbols), counts, codes=None, seed=seed)
         elif not choices:
             raise NotApplicableError("no column holds ten choices or more")
         return found
@@ -159,6 +159,7 @@ class PopularityCheck:
         name: str,
         names: list[str],
         counts: Array,
+        *,
         codes: NDArray[np.intp] | None,
         seed: int,
     ) -> list[Finding]:

@@ -84,7 +84,9 @@ def spread(values: Array) -> float:
     return float(np.median(np.abs(values - np.median(values)))) / 0.6744897501960817
 
 
-def permutations(n: int, count: int, seed: int, blocks: NDArray[np.intp] | None = None) -> Iterator[Array]:
+def permutations(
+    n: int, count: int, seed: int, blocks: NDArray[np.intp] | None = None
+) -> Iterator[NDArray[np.intp]]:
     """Permutations of n rows in batches (b x n) of index arrays, `count` in all, within blocks if given."""
     rng = np.random.default_rng(seed)
     places = None if blocks is None else np.argsort(blocks, kind="stable")
@@ -101,7 +103,7 @@ def permutations(n: int, count: int, seed: int, blocks: NDArray[np.intp] | None 
 
 
 def nearest(X: Array, archive: Array | None = None, k: int = 1) -> tuple[Array, NDArray[np.intp]]:
-    """Distances and row numbers (q x k, ascending) of the k nearest rows; without archive, of other rows of X.
+    """Distances and row numbers (q x k, ascending) of the k nearest rows, of X itself if alone.
 
     Plain Euclidean distances, so that equal rows are at distance exactly 0. Fewer rows than k give as many
     columns as there are.

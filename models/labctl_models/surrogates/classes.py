@@ -160,19 +160,18 @@ class ForestOfLabels:
         if len(self.leaves) > 1:
 
             def losses(train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
-                quick = min(FEW_TREES, self.trees)
-                fits = [
-                    self._grown(X[train], labels[train], classes, leaf, quick, seed) for leaf in self.leaves
-                ]
+                X_in, within = X[train], labels[train]
+                few = min(FEW_TREES, self.trees)
                 # The Brier score, because few trees give probabilities of 0, which the log score punishes.
                 truth = np.eye(classes)[labels[test]]
+                fits = [self._grown(X_in, within, classes, leaf=a, trees=few, seed=seed) for a in self.leaves]
                 return np.array([np.mean((fit.probability(X[test]) - truth) ** 2) for fit in fits])
 
             leaf, _ = tune(X, self.leaves, seed, losses)
-        return self._grown(X, labels, classes, leaf, self.trees, seed)
+        return self._grown(X, labels, classes, leaf=leaf, trees=self.trees, seed=seed)
 
     def _grown(
-        self, X: Array, labels: NDArray[np.intp], classes: int, leaf: float, trees: int, seed: int
+        self, X: Array, labels: NDArray[np.intp], classes: int, *, leaf: float, trees: int, seed: int
     ) -> FittedModel:
         from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier  # noqa: PLC0415  a second
 

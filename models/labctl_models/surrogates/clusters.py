@@ -67,7 +67,7 @@ def nearest_other(Z: Array, k: int = 1) -> tuple[Array, NDArray[np.intp]]:
 
 
 def _block_rows(known: Array, k: int) -> int:
-    n, d = known.shape
+    n, d = int(known.shape[0]), int(known.shape[1])
     return max(1, CHUNK_ENTRIES // max(n, (k + SPARE) * d))
 
 

@@ -100,8 +100,11 @@ class _Basis:
         return np.asarray(1.0 / len(self.z) + inside + across / alpha, dtype=np.float64)
 
     def leave_one_out_residuals(self, alpha: float) -> Array:
-        """What each row errs when left out, from its leverage (the PRESS residuals); exact but for the
-        centring, which stays that of all rows but for its own share 1/n."""
+        """What each row errs when left out, by its leverage: the PRESS residuals.
+
+        Exact, the offset included: with the columns centred, offset and slopes are apart, so the leverage of
+        the offset is 1/n.
+        """
         fitted = self.U @ (self.s**2 / (self.s**2 + alpha) * (self.U.T @ self.z))
         leverage = 1.0 / len(self.z) + self.U**2 @ (self.s**2 / (self.s**2 + alpha))
         # A single row, or as many slopes as rows without a penalty, leaves nothing to predict from.

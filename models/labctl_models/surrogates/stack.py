@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array, Fitted, Surrogate
 
 MOST_STEPS = 20_000
+NOTHING = 1e-14
 
 
 def simplex_weights(predictions: Array, y: Array, row_weights: Array | None = None) -> Array:
@@ -51,7 +52,7 @@ def simplex_weights(predictions: Array, y: Array, row_weights: Array | None = No
 
 
 def _least_quadratic(G: Array) -> Array:
-    """argmin w'Gw on the simplex for positive definite G (m x m): an active set, as in Lawson and Hanson."""
+    """Minimise w'Gw on the simplex, G (m x m) positive definite: an active set, as in Lawson and Hanson."""
     m = len(G)
     free = np.zeros(m, dtype=bool)
     free[int(np.argmin(np.diagonal(G)))] = True
@@ -74,7 +75,7 @@ def _least_quadratic(G: Array) -> Array:
             falling = free & (target <= 0.0)
             step = float(np.min(w[falling] / (w[falling] - target[falling])))
             w = w + step * (target - w)
-            free &= ~(falling & (w <= 1e-14))
+            free &= ~(falling & (w <= NOTHING))
             w[~free] = 0.0
     return np.asarray(w / w.sum(), dtype=np.float64)
 

@@ -64,7 +64,7 @@ class Forest:
         X, y = checked(X, y)
         shift, scale, remarks = standardisation(y)
         z = (y / scale) - (shift / scale)
-        leaf, more = self.leaves[0], ()
+        leaf, more = self.leaves[0], tuple[str, ...]()
         if len(self.leaves) > 1:
             quick = replace(self, trees=min(FEW_TREES, self.trees))
 

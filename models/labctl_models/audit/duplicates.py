@@ -1,0 +1,184 @@
+"""Duplicates: recipes that are there more than once, and what that does to a random split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
+from scipy.special import gammaln
+
+from labctl_models.audit.finding import Finding, NotApplicableError, graded
+from labctl_models.audit.statistics import CHUNK_ENTRIES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from labctl_models.audit.table import AuditTable
+    from labctl_models.surrogates.protocol import Array
+
+NEAR = 1e-3
+TRAINING = 0.8
+SHOWN = 20
+FEWEST_TWINS = 3
+# Share of the rows of a random test part that the model has seen already.
+TWINS_MEDIUM, TWINS_HIGH = 0.1, 0.4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Twins:
+    """Rows that have others of the same recipe, or nearly so.
+
+    Attributes:
+        exact: (n,) other rows of exactly the same recipe.
+        near: (n,) other rows of the same recipe or within eps in every column; at least `exact`.
+        groups: (n,) number of the group of rows linked by such steps.
+        leak: Expected share of test rows with a twin in training, in a random 80/20 split.
+    """
+
+    exact: NDArray[np.intp]
+    near: NDArray[np.intp]
+    groups: NDArray[np.intp]
+    leak: float
+
+    @property
+    def redundant(self) -> float:
+        """Share of the rows that could go if each group kept one."""
+        return 1.0 - (int(self.groups.max()) + 1) / len(self.groups)
+
+
+def twins(X: Array, recipes: NDArray[np.intp], *, eps: float = NEAR) -> Twins:
+    """Exact and near duplicates among rows of X (n x d) with recipe codes (n,).
+
+    Rows without any difference in X are the same recipe for a model even if their keys differ.
+    """
+    n = len(X)
+    _, rows = np.unique(X, axis=0, return_inverse=True)
+    exact = np.bincount(recipes)[recipes] - 1
+    pairs = _near_pairs(X, eps)
+    same = _chains(recipes, rows.reshape(-1))
+    first = np.concatenate([pairs[0], same[0]])
+    second = np.concatenate([pairs[1], same[1]])
+    _, groups = connected_components(
+        coo_matrix((np.ones(len(first)), (first, second)), (n, n)), directed=False
+    )
+    near = np.maximum(_neighbours(n, pairs, recipes), exact)
+    return Twins(exact, near, groups.astype(np.intp), leak(near, n))
+
+
+def leak(near: NDArray[np.intp], n: int, *, training: float = TRAINING) -> float:
+    """Expected share of test rows with at least one of their `near` twins (n,) in a random training part.
+
+    Of the n - 1 other rows t are in training; a row with g twins has none there with probability
+    C(n-1-g, t) / C(n-1, t).
+    """
+    t = round(training * n)
+    if n < 2 or t >= n:  # noqa: PLR2004  a split needs two rows
+        return 0.0
+    left = n - 1 - near.astype(np.float64)
+    possible = left >= t
+    log_none = (
+        gammaln(np.maximum(left, t) + 1)
+        - gammaln(np.maximum(left - t, 0.0) + 1)
+        - gammaln(n)
+        + gammaln(n - t)
+    )
+    return float(np.mean(1.0 - np.where(possible, np.exp(log_none), 0.0)))
+
+
+def _near_pairs(X: Array, eps: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs i < j of rows that differ by at most eps in every column.
+
+    Rows are sorted along the column that varies most, so that only those within eps there are compared.
+    """
+    n = len(X)
+    scale = np.ptp(X, axis=0)
+    column = int(np.argmax([len(np.unique(np.floor(x / eps))) for x in X.T])) if X.shape[1] and n else 0
+    if n < 2 or X.shape[1] == 0 or scale.max() == 0.0:  # noqa: PLR2004  a pair needs two rows
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    order = np.argsort(X[:, column], kind="stable")
+    S = X[order]
+    ends = np.searchsorted(S[:, column], S[:, column] + eps * (1 + 1e-9), side="right")
+    first: list[NDArray[np.intp]] = []
+    second: list[NDArray[np.intp]] = []
+    rows = 0
+    while rows < n:
+        # As many rows at once as fit a block of distances.
+        last = rows + 1
+        while last < n and (last + 1 - rows) * (ends[last] - rows) <= CHUNK_ENTRIES:
+            last += 1
+        block = cdist(S[rows:last], S[rows : ends[last - 1]], "chebyshev") <= eps * (1 + 1e-9)
+        a, b = np.nonzero(np.triu(block, 1))
+        first.append(order[a + rows])
+        second.append(order[b + rows])
+        rows = last
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _chains(*codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs that link all rows of equal code, one to the next."""
+    first, second = [], []
+    for code in codes:
+        order = np.argsort(code, kind="stable")
+        linked = code[order][1:] == code[order][:-1]
+        first.append(order[:-1][linked])
+        second.append(order[1:][linked])
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _neighbours(
+    n: int, pairs: tuple[NDArray[np.intp], NDArray[np.intp]], recipes: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Rows near each row, those of the same recipe counted once whether near in X or not."""
+    a, b = pairs
+    other = recipes[a] != recipes[b]
+    found = np.bincount(a[other], minlength=n) + np.bincount(b[other], minlength=n)
+    return np.asarray(found + np.bincount(recipes)[recipes] - 1, dtype=np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesCheck:
+    """How much of a random test part has the model seen already?"""
+
+    name: str = "duplicates.twins"
+    area: str = "duplicates"
+    needs: tuple[str, ...] = ()
+
+    def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
+        """One finding where rows have twins."""
+        del seed
+        if table.n < 2:  # noqa: PLR2004  a twin needs another
+            raise NotApplicableError("the table has one row")
+        codes, names = table.recipe_codes()
+        found = twins(table.X, codes)
+        if int(np.count_nonzero(found.near)) < FEWEST_TWINS:
+            return []
+        sizes = np.bincount(codes, minlength=len(names))
+        repeated = int(np.count_nonzero(sizes > 1))
+        order = np.argsort(-sizes, kind="stable")[:SHOWN]
+        with_twin = int(np.count_nonzero(found.near))
+        return [
+            Finding(
+                id=self.name,
+                area=self.area,
+                severity=graded(found.leak, medium=TWINS_MEDIUM, high=TWINS_HIGH),
+                title=f"{repeated} recipes are there more than once; {found.leak:.0%} of a random test part "
+                "has a twin in training",
+                value=found.leak,
+                expected=0.0,
+                meaning="On those rows a random split tests memory instead of prediction, and its score flatters.",
+                remedy="Keep the repeats, they measure the noise, but put all rows of a recipe into one fold.",
+                detail={
+                    "repeated_recipes": repeated,
+                    "rows_with_exact_twin": int(np.count_nonzero(found.exact)),
+                    "rows_with_twin": with_twin,
+                    "redundant": found.redundant,
+                    "commonest": [names[c] for c in order if sizes[c] > 1],
+                    "counts": [int(sizes[c]) for c in order if sizes[c] > 1],
+                    "groups": found.groups,
+                },
+            )
+        ]

@@ -1,0 +1,147 @@
+"""The verdict: may a strategy rely on the model beyond the data, between them, or not at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labctl_models.validation.pairing import Difference
+
+Level: TypeAlias = Literal["trusted", "interpolation only", "lookup table"]
+STANDARD_ERRORS = 2.0
+RETAINED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the model may be used for, why, and the numbers behind it.
+
+    Attributes:
+        level: "trusted": skill remains when whole regions are held out. "interpolation only": it is good
+            between measured recipes, and beyond them no better than their mean or much worse than it
+            looks. "lookup table": it adds nothing to looking up the nearest measured recipe or their mean.
+        reason: In words, with numbers.
+        winner: The candidate that the level speaks of; None where none may be called better.
+        evidence: Named numbers; errors are mean errors over clusters.
+    """
+
+    level: Level
+    reason: str
+    winner: str | None
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the gate looks at; errors are mean errors on shuffled folds and on held-out clusters.
+
+    Attributes:
+        name: The best candidate on held-out clusters.
+        shuffled: Its error on shuffled folds.
+        loco: Its error on held-out clusters.
+        mean_shuffled: Error of the training mean (or of the majority) on shuffled folds.
+        mean_loco: The same on held-out clusters.
+        nearest_shuffled: Error of the nearest neighbour on shuffled folds.
+        nearest_loco: The same on held-out clusters.
+        over_nearest: Paired gain over the nearest neighbour on held-out clusters.
+        over_mean: Paired gain over the mean on held-out clusters.
+        over_mean_shuffled: Paired gain over the mean on shuffled folds.
+    """
+
+    name: str
+    shuffled: float
+    loco: float
+    mean_shuffled: float
+    mean_loco: float
+    nearest_shuffled: float
+    nearest_loco: float
+    over_nearest: Difference
+    over_mean: Difference
+    over_mean_shuffled: Difference
+
+
+def gate(evidence: Evidence) -> Verdict:
+    """The verdict, by these rules in this order (standard errors are paired over clusters).
+
+    1. No better than the mean by more than 2 standard errors even on shuffled folds: "lookup table", no winner.
+    2. Not better than the nearest neighbour by more than 2 on held-out clusters: "lookup table".
+    3. Not better than the mean by more than 2 on held-out clusters: "interpolation only".
+    4. Of the skill on shuffled folds, 1 - error / error of the mean, less than half remains on held-out
+       clusters: "interpolation only".
+    5. Otherwise "trusted".
+    """
+    e = evidence
+    skill_shuffled, skill_loco = _skill(e.shuffled, e.mean_shuffled), _skill(e.loco, e.mean_loco)
+    retained = skill_loco / skill_shuffled if skill_shuffled > 0.0 else math.nan
+    numbers = {
+        "skill_shuffled": skill_shuffled,
+        "skill_loco": skill_loco,
+        "skill_retained": retained,
+        "error_shuffled": e.shuffled,
+        "error_loco": e.loco,
+        "error_mean_loco": e.mean_loco,
+        "error_nearest_loco": e.nearest_loco,
+        "generalisation_gap": e.loco - e.shuffled,
+        "memorisation_share": _memorisation_share(e),
+        "gain_over_nearest": e.over_nearest.gain,
+        "gain_over_nearest_se": e.over_nearest.standard_error,
+        "gain_over_mean": e.over_mean.gain,
+        "gain_over_mean_se": e.over_mean.standard_error,
+        "gain_over_mean_shuffled": e.over_mean_shuffled.gain,
+        "gain_over_mean_shuffled_se": e.over_mean_shuffled.standard_error,
+        "clusters": float(e.over_nearest.clusters),
+    }
+    level, reason, winner = _rule(e, skill_shuffled, skill_loco, retained)
+    return Verdict(level, reason, winner, numbers)
+
+
+def _rule(e: Evidence, shuffled: float, loco: float, retained: float) -> tuple[Level, str, str | None]:
+    if not e.over_mean_shuffled.beats(STANDARD_ERRORS):
+        reason = (
+            "No candidate beats predicting the mean by more than 2 standard errors, even on shuffled folds: "
+            f"the best, {e.name}, errs {e.shuffled:.3g} and the mean {e.mean_shuffled:.3g}. "
+            "Nothing about the outcome has been learnt from these columns."
+        )
+        return "lookup table", reason, None
+    if not e.over_nearest.beats(STANDARD_ERRORS):
+        reason = (
+            f"With whole clusters held out, {e.name} errs {e.loco:.3g} and looking up the nearest measured "
+            f"recipe {e.nearest_loco:.3g}; the gain of {_gain(e.over_nearest)} is not above 2 standard errors."
+        )
+        return "lookup table", reason, None
+    if not e.over_mean.beats(STANDARD_ERRORS):
+        reason = (
+            f"With whole clusters held out, {e.name} errs {e.loco:.3g} and predicting the mean "
+            f"{e.mean_loco:.3g}; the gain of {_gain(e.over_mean)} is not above 2 standard errors. On shuffled "
+            f"folds it errs {e.shuffled:.3g}: it is good between measured recipes only."
+        )
+        return "interpolation only", reason, e.name
+    if retained < RETAINED:
+        reason = (
+            f"{e.name} removes {shuffled:.0%} of the mean's error on shuffled folds and {loco:.0%} with whole "
+            "clusters held out: most of its apparent skill is interpolation."
+        )
+        return "interpolation only", reason, e.name
+    reason = (
+        f"With whole clusters held out, {e.name} errs {e.loco:.3g}, the nearest neighbour {e.nearest_loco:.3g} "
+        f"and the mean {e.mean_loco:.3g}; of its skill on shuffled folds {retained:.0%} remains."
+    )
+    return "trusted", reason, e.name
+
+
+def _skill(error: float, of_mean: float) -> float:
+    return 1.0 - error / of_mean if of_mean > 0.0 else math.nan
+
+
+def _memorisation_share(e: Evidence) -> float:
+    """Share of the best model's gain on shuffled folds that mere lookup has too."""
+    gain = e.mean_shuffled - e.shuffled
+    return (e.mean_shuffled - e.nearest_shuffled) / gain if gain > 0.0 else math.nan
+
+
+def _gain(difference: Difference) -> str:
+    return f"{difference.gain:.3g} ± {difference.standard_error:.2g}"
