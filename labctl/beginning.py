@@ -1,14 +1,16 @@
 """How a campaign begins, and what may not change between its beginning and now."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.bench import Bench
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.ledger import Ledger
 from labctl.strategy import code_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FIXED = (
     "campaign",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from labctl.config import CampaignConfig, seconds_in
 from labctl.errors import RequestError
 from labctl.space import Formula, Space
+from labctl.space.chemistry import refuse_no_formulas
 from labctl_drivers.limits import Limits, LimitsError, load_limits
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Surroundings
 
@@ -24,25 +25,36 @@ class Bench:
     Attributes:
         space: with the rows of its pool, where it has one.
         build: makes the instrument, which is done on first use because it may open files.
-        seed: that simulated instruments draw from.
+        surroundings: where the instrument keeps its memory, and the seed that simulations draw from.
         table: path and sha256 of the table the campaign rests on, or None.
         notes: what was assumed or left out when the table was read.
         time_limit_s: longest that one attempt may take.
+        rows: of a replay, the rows of the table that it is answered from.
     """
 
     space: Space
-    build: Callable[[], Instrument]
-    seed: int
+    build: Callable[[Surroundings], Instrument]
+    surroundings: Surroundings
     time_limit_s: float
     limits_file: Path | None = None
     table: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
+    rows: tuple["HistoricalRow", ...] = ()
     _read: dict[str, tuple[tuple[int, int], Limits]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def instrument(self) -> Instrument:
         """The instrument."""
-        return self.build()
+        return self.build(self.surroundings)
+
+    @property
+    def seed(self) -> int:
+        """The seed that simulated instruments draw from."""
+        return self.surroundings.seed
+
+    def with_seed(self, seed: int) -> "Bench":
+        """The same bench with an instrument of its own, which draws by another seed."""
+        return replace(self, surroundings=replace(self.surroundings, seed=seed))
 
     @property
     def token(self) -> str:
@@ -95,6 +107,9 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         RequestError: something named in the file is missing or does not fit.
     """
     instrument = config.model.instrument
+    for name, parameter in config.model.parameters.items():
+        if isinstance(parameter, Formula):
+            refuse_no_formulas(parameter.choices, file=config.path, key=f"parameters.{name}.choices")
     limits_file = None if config.model.limits is None else config.beside(config.model.limits)
     seconds = seconds_in(instrument.time_limit)
     surroundings = Surroundings(folder=None if folder is None else folder / "instruments", seed=seed)
@@ -102,10 +117,9 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         bench = _replay(config, surroundings, seconds, limits_file)
     else:
         space, table = _with_candidates(config)
-        bench = Bench(space, _builder(config, surroundings), seed, seconds, limits_file, table)
+        bench = Bench(space, _builder(config), surroundings, seconds, limits_file, table)
         if instrument.kind != "hand":
             _check_options(config)
-    _check_formulas(config, bench)
     bench.limits()
     return bench
 
@@ -121,6 +135,9 @@ def _replay(
     card = load_card(str(model.instrument.dataset), config.path.parent)
     table = read(card)
     parameters = with_choices(card, table, model.parameters)
+    for name, parameter in parameters.items():
+        if isinstance(parameter, Formula):
+            refuse_no_formulas(parameter.choices, file=table.path, key=name)
     past = history(card, table, parameters, model.objectives)
     rows = past.rows if model.instrument.replicates == "draw" else means(past.rows)
     space = Space(parameters, model.mixtures, model.constraints)
@@ -133,19 +150,18 @@ def _replay(
     notes = past.notes + ((f"{left_out} rows break a constraint and were left out",) if left_out else ())
     return Bench(
         pooled,
-        lambda: ReplayInstrument(lawful, surroundings=surroundings, units=quantities),
-        surroundings.seed,
+        lambda around: ReplayInstrument(lawful, surroundings=around, units=quantities),
+        surroundings,
         seconds,
         limits_file,
         {"path": str(table.path), "sha256": table.sha256, "dataset": card.name},
         notes,
+        tuple(lawful),
     )
 
 
 def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
     """One row a recipe: the mean of its measured rows, or its first failure where none was measured."""
-    from dataclasses import replace  # noqa: PLC0415
-
     from labctl.proposal import recipe_key  # noqa: PLC0415
 
     groups: dict[str, list[HistoricalRow]] = {}
@@ -163,21 +179,6 @@ def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
     return averaged
 
 
-def _check_formulas(config: CampaignConfig, bench: Bench) -> None:
-    """Refuse a choice that is no chemical formula, wherever the choices came from."""
-    from labctl.space.chemistry import formula_problem  # noqa: PLC0415 - pymatgen is slow to import
-
-    for name, parameter in bench.space.parameters.items():
-        if not isinstance(parameter, Formula):
-            continue
-        listed = bool(config.model.parameters[name].choices)  # type: ignore[union-attr] # of the same kind
-        place: str | Path = config.path if listed or bench.table is None else bench.table["path"]
-        for i, choice in enumerate(parameter.choices):
-            if problem := formula_problem(choice):
-                key = f"parameters.{name}.choices.{i}" if listed else name
-                raise RequestError(f"{problem}; mend or remove it", file=place, key=key)
-
-
 def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | None]:
     if config.model.candidates is None:
         return config.space, None
@@ -186,10 +187,10 @@ def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | No
     return read_candidates(config)
 
 
-def _builder(config: CampaignConfig, surroundings: Surroundings) -> Callable[[], Instrument]:
+def _builder(config: CampaignConfig) -> Callable[[Surroundings], Instrument]:
     instrument = config.model.instrument
 
-    def build_it() -> Instrument:
+    def build_it(surroundings: Surroundings) -> Instrument:
         from labctl_drivers.registry import build  # noqa: PLC0415 - loads the driver
 
         return build(instrument.kind, instrument.options, surroundings)

@@ -71,8 +71,7 @@ class Campaign:
         ledger = Ledger.write(where / "ledger.sqlite")
         try:
             seed = seed_that_holds(ledger, config, bench, seed)
-            if seed != bench.seed:
-                bench = set_up(config, folder=where, seed=seed)
+            bench = bench.with_seed(seed)
             return cls(config, ledger, bench, folder=where, seed=seed)
         except BaseException:
             ledger.close()

@@ -3,6 +3,7 @@
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.space import Formula, Space
+from labctl.space.chemistry import refuse_no_formulas
 from labctl.space.parameters import NUMERIC
 
 
@@ -31,9 +32,9 @@ def read_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str]]:
         else:
             columns[name] = [str(cell) for cell in column.cells]  # type: ignore[misc]
             if isinstance(parameter, Formula) and not parameter.choices:
-                parameters[name] = parameter.model_copy(
-                    update={"choices": tuple(dict.fromkeys(column.cells))}
-                )
+                choices = tuple(dict.fromkeys(column.cells))
+                refuse_no_formulas(choices, file=path, key=name)
+                parameters[name] = parameter.model_copy(update={"choices": choices})
     space = Space(parameters, config.model.mixtures, config.model.constraints)
     for i, line in enumerate(table.lines):
         problems = space.problems({name: values[i] for name, values in columns.items()})

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from labctl import units
 from labctl.complaints import problem
 from labctl.errors import RequestError
+from labctl.registry import ARMS, INSTRUMENTS
 from labctl.space import Linear, Mixture, Parameter, Space
 from labctl.space.parameters import (
     NUMERIC,
@@ -28,8 +29,20 @@ from labctl.space.parameters import (
 from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 
 Name = str
-ArmName = Literal["improve", "novelty", "random"]
-_USUAL_ARMS: dict[ArmName, float] = {"improve": 9.0, "random": 1.0}
+_USUAL_ARMS = {"improve": 9.0, "random": 1.0}
+
+
+def _one_of(known: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"is {value!r}, but must be one of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+ArmName = Annotated[str, _one_of(ARMS), Field(json_schema_extra={"enum": list(ARMS)})]
+InstrumentKind = Annotated[str, _one_of(INSTRUMENTS), Field(json_schema_extra={"enum": list(INSTRUMENTS)})]
 
 
 class Objective(Strict):
@@ -54,7 +67,7 @@ class InstrumentConfig(Strict):
     ``hand`` is a person who uses ``labctl propose`` and ``labctl record``.
     """
 
-    kind: Literal["replay", "furnace", "hand"]
+    kind: InstrumentKind
     dataset: str | None = Field(
         default=None,
         description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file",
@@ -129,7 +142,7 @@ class BudgetConfig(Strict):
 
     experiments: Whole = Field(default=50, ge=1, le=10_000_000)
     failures_in_a_row: Whole | None = Field(
-        default=20, ge=1, description="stop for a person after so many failures without one success"
+        default=10, ge=1, description="stop for a person after so many failures without one success"
     )
     target: Target | None = None
 
@@ -228,7 +241,7 @@ class CampaignModel(Strict):
                 raise ValueError(f"parameters.{name}: a formula needs choices, or a candidates table")
         if kind == "replay" and self.candidates is not None:
             raise ValueError("candidates: a replay can only choose from its own table; remove candidates")
-        if kind == "furnace":
+        if kind not in ("replay", "hand"):
             if self.limits is None:
                 raise ValueError("limits: an instrument that moves needs the file of the lab's hard limits")
             for part, items in (("parameters", self.parameters), ("objectives", self.objectives)):

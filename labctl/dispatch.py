@@ -5,12 +5,13 @@ import math
 from labctl import units
 from labctl.config import CampaignConfig
 from labctl.proposal import Intent, Interval, Outcome, jsonable
+from labctl.space.parameters import reached_problem
 from labctl.state import Experiment
-from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading
+from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading, Setting
 
 CANNOT_TELL = (
     "the controller died while this attempt was under way and the instrument cannot say what became of it; "
-    "look at the sample, then settle it by hand"
+    "look at the sample; the controller will not try this recipe again"
 )
 
 
@@ -47,6 +48,7 @@ def outcome(
     raw = dict(jsonable(reading.raw)) if isinstance(reading, Reading) else {}
     if isinstance(reading, Reading) and failure is not None:
         raw |= {name: jsonable(value) for name, value in reading.values.items() if name not in values}
+    actual = _reached(reading, config) if isinstance(reading, Reading) else {}
     return Outcome(
         status="measured" if failure is None else "failed",
         kind=None if failure is None else failure.kind,
@@ -54,7 +56,7 @@ def outcome(
         message="" if failure is None else failure.message,
         values=values,
         bounds={} if failure is None else _bounds(failure, config),
-        actual=dict(jsonable(reading.actual)) if isinstance(reading, Reading) else {},
+        actual=actual,
         raw=raw,
         run=run,
         seconds=None if seconds is None else round(seconds, 4),
@@ -92,6 +94,13 @@ def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float],
         elif objective.goal != "observe":
             problems.append(f"{name} is {value}")
     return values, problems
+
+
+def _reached(reading: Reading, config: CampaignConfig) -> dict[str, Setting]:
+    """The settings that the instrument reports, without those that are none: a NaN would reach the models."""
+    known = config.model.parameters
+    reported = {name: value for name, value in jsonable(reading.actual).items() if name in known}
+    return {name: value for name, value in reported.items() if reached_problem(known[name], value) is None}
 
 
 def _bounds(failure: ExperimentFailed, config: CampaignConfig) -> dict[str, Interval]:

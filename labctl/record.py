@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.proposal import Outcome
+from labctl.space.parameters import reached_problem
 from labctl_drivers.protocol import FailureKind, Recipe
 
 
@@ -32,11 +33,13 @@ def checked_outcome(
                 f"is {value}, which is no result; record it with --failed bad_reading and say what happened",
                 key=name,
             )
-    for name in actual:
-        if name not in config.model.parameters:
-            raise RequestError(
-                f"no such parameter; this campaign has {', '.join(config.model.parameters)}", key=name
-            )
+    parameters = config.model.parameters
+    for name, setting in actual.items():
+        if name not in parameters:
+            raise RequestError(f"no such parameter; this campaign has {', '.join(parameters)}", key=name)
+        problem = reached_problem(parameters[name], setting)
+        if problem is not None:
+            raise RequestError(f"{problem}; say in --message what was reached", key=name)
     if failed is not None and failed not in [kind.value for kind in FailureKind]:
         raise RequestError(
             f"{failed!r} is no kind of failure; use one of {', '.join(FailureKind)}", key="--failed"

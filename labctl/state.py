@@ -82,6 +82,7 @@ class CampaignState:
         experiments: by number, from 1.
         unfinished: numbers of the experiments that still wait for an outcome or for another attempt.
         tried: recipes that need not be proposed again, each with the number of its last experiment.
+        faults: how many experiments with a recipe ended in an instrument fault.
         cards: hashes of the surrogate cards that the ledger holds.
         seq, head: number and hash of the last event seen.
     """
@@ -91,6 +92,7 @@ class CampaignState:
     experiments: "HashTrieMap[int, Experiment]" = HashTrieMap()  # noqa: RUF009 - immutable
     unfinished: "HashTrieMap[int, None]" = HashTrieMap()  # noqa: RUF009 - immutable
     tried: "HashTrieMap[str, int]" = HashTrieMap()  # noqa: RUF009 - immutable
+    faults: "HashTrieMap[str, int]" = HashTrieMap()  # noqa: RUF009 - immutable
     cards: "HashTrieMap[str, None]" = HashTrieMap()  # noqa: RUF009 - immutable
     seq: int = 0
     head: str = GENESIS
@@ -161,9 +163,9 @@ def number_of(experiment: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004
 
 
-def _says_nothing(outcome: Outcome) -> bool:
-    """Whether a failure says nothing of the recipe, so that it may be proposed again."""
-    return outcome.kind in (FailureKind.INSTRUMENT_FAULT, FailureKind.BAD_READING)
+MOST_FAULTS = 2
+"""Experiments with one recipe that may end in an instrument fault before it is left alone: a recipe that
+meets a fault each time may well be its cause."""
 
 
 def _skip(state: CampaignState, _event: Event) -> CampaignState:
@@ -217,17 +219,24 @@ def _with(state: CampaignState, experiment: Experiment) -> CampaignState:
     if not experiment.finished or state.retry_allowed(experiment):
         unfinished = unfinished.insert(experiment.number, None)
     key = recipe_key(experiment.proposal.recipe)
-    outcome = experiment.outcome
-    if not (experiment.finished and outcome is not None and _says_nothing(outcome)):
-        tried = tried.insert(key, experiment.number)
-    elif tried.get(key) == experiment.number:
-        tried = tried.discard(key)
+    tried, faults = tried.insert(key, experiment.number), state.faults
+    if experiment.number not in unfinished and _fault(experiment):
+        faults = faults.insert(key, faults.get(key, 0) + 1)
+        if faults[key] < MOST_FAULTS:
+            # The machine failed, not the recipe, so it may be proposed once more.
+            tried = tried.discard(key)
     return replace(
         state,
         experiments=state.experiments.insert(experiment.number, experiment),
         unfinished=unfinished,
         tried=tried,
+        faults=faults,
     )
+
+
+def _fault(experiment: Experiment) -> bool:
+    outcome = experiment.outcome
+    return outcome is not None and outcome.kind == FailureKind.INSTRUMENT_FAULT
 
 
 _APPLY = {

@@ -12,21 +12,13 @@ import numpy as np
 
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm, Proposal
+from labctl.registry import STRATEGIES
 from labctl.space import Space
 from labctl.state import CampaignState
 from labctl.strategies.knowledge import knowledge
 from labctl.strategies.protocol import Choice, Situation, Strategy
 from labctl.strategies.surrogate import Surrogates
 from labctl_drivers.protocol import Recipe
-
-STRATEGIES: Mapping[str, str] = {
-    "space_filling": "labctl.strategies.initial:SpaceFilling",
-    "random_start": "labctl.strategies.initial:RandomStart",
-    "improve": "labctl.strategies.improve:Improve",
-    "novelty": "labctl.strategies.novelty:Novelty",
-    "random": "labctl.strategies.random:Random",
-}
-"""Where each strategy lives; a new one is one file and one line here."""
 
 
 @dataclass(frozen=True, slots=True)

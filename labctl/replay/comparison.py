@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO, get_args
+from typing import Any, TextIO
 
-from labctl.config import ArmName, CampaignConfig, load_config
+from labctl.config import CampaignConfig, load_config
 from labctl.errors import RequestError
 from labctl.files import write_whole
 from labctl.proposal import canonical_json
+from labctl.registry import ARMS
 from labctl.replay.past import Past, past_of
 from labctl.replay.results import results
 from labctl.replay.runs import Run, run_all
@@ -122,10 +123,9 @@ def compare(
 
 
 def _checked(config: CampaignConfig, strategies: Sequence[str], *, seeds: int, jobs: int) -> tuple[str, ...]:
-    arms: tuple[str, ...] = get_args(ArmName)
-    known = f"choose among {', '.join(arms)}"
+    known = f"choose among {', '.join(ARMS)}"
     chosen = tuple(dict.fromkeys(strategies))
-    wrong = next((name for name in chosen if name not in arms), None)
+    wrong = next((name for name in chosen if name not in ARMS), None)
     if wrong is not None:
         raise RequestError(f"no strategy is called {wrong!r}; {known}", key="--strategies")
     if not chosen:

@@ -8,9 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from labctl.replay import charts, words
 from labctl.replay.words import Results
 from labctl.report.look import ARMS, FAILED_DARK, FAILED_LIGHT
-from labctl.report.page import TEMPLATES, as_json
-from labctl.report.page import _plotly as plotly_bundle
-from labctl.report.page import _policy as policy_of
+from labctl.report.page import TEMPLATES, as_json, plotly_bundle, policy_of
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 

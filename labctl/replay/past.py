@@ -2,17 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.bench import Bench, means, set_up
+from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, CampaignModel
-from labctl_drivers.protocol import Surroundings
-from labctl_drivers.replay import HistoricalRow, ReplayInstrument
 
 Floats = NDArray[np.float64]
 
@@ -26,26 +24,14 @@ class Past:
 
     Attributes:
         config: of the campaign.
-        bench: with the pool of recipes; its seed is of no account.
-        rows: the rows that a replay can be answered from.
+        bench: with the pool of recipes and the rows of the table; its seed is of no account.
     """
 
     config: CampaignConfig
     bench: Bench
-    rows: tuple[HistoricalRow, ...]
 
     def __len__(self) -> int:
         return len(self.answers)
-
-    def bench_for(self, seed: int) -> Bench:
-        """A bench with an instrument of its own, which draws replicates by this seed."""
-        quantities = {name: objective.unit for name, objective in self.config.model.objectives.items()}
-        surroundings = Surroundings(folder=None, seed=seed)
-        return replace(
-            self.bench,
-            seed=seed,
-            build=lambda: ReplayInstrument(self.rows, surroundings=surroundings, units=quantities),
-        )
 
     @cached_property
     def answers(self) -> tuple[tuple[float | None, ...], ...]:
@@ -53,7 +39,7 @@ class Past:
         pool, (goal, _) = self.bench.space.pool, self.config.goal
         assert pool is not None  # noqa: S101 - a replay has one
         found: list[list[float | None]] = [[] for _ in range(len(pool))]
-        for row in self.rows:
+        for row in self.bench.rows:
             place = pool.row_of(row.recipe)
             assert place is not None  # noqa: S101 - only rows of the pool are kept
             found[place].append(row.values[goal] if row.failure is None else None)
@@ -99,7 +85,8 @@ class Past:
     @property
     def failures(self) -> dict[str, int]:
         """How many rows are failures, by kind."""
-        return dict(sorted(Counter(str(r.failure.value) for r in self.rows if r.failure is not None).items()))
+        kinds = [str(row.failure.value) for row in self.bench.rows if row.failure is not None]
+        return dict(sorted(Counter(kinds).items()))
 
     def _good(self, values: Floats, level: float) -> NDArray[np.bool_]:
         return np.asarray(np.nan_to_num(self.config.sign * (values - level), nan=-np.inf) >= 0)
@@ -121,14 +108,5 @@ def past_of(path: Path, content: str) -> Past:
     Raises:
         RequestError: the table is missing or does not fit the campaign.
     """
-    from labctl.datasets import load_card, read  # noqa: PLC0415 - pandas is slow to import
-    from labctl.history import history  # noqa: PLC0415 - the same
-
     config = CampaignConfig(path, CampaignModel.model_validate_json(content))
-    bench = set_up(config, folder=None, seed=0)
-    card = load_card(str(config.model.instrument.dataset), path.parent)
-    rows = history(card, read(card), bench.space.parameters, config.model.objectives).rows
-    answering = rows if config.model.instrument.replicates == "draw" else means(rows)
-    pool = bench.space.pool
-    kept = tuple(row for row in answering if pool is not None and pool.row_of(row.recipe) is not None)
-    return Past(config, bench, kept)
+    return Past(config, set_up(config, folder=None, seed=0))

@@ -79,7 +79,7 @@ def top_found(past: Past, run: Run, experiments: int) -> Floats:
 def _pool(past: Past) -> dict[str, Any]:
     return {
         "recipes": len(past),
-        "answers": len(past.rows),
+        "answers": len(past.bench.rows),
         "failed": past.failures,
         "best_reading": past.best_reading,
         "best_mean": past.best_worth,

@@ -58,7 +58,7 @@ def run_one(path: Path, content: str, strategy: str, seed: int, experiments: int
 
     past = past_of(path, content)
     config = with_strategy(past.config, strategy, experiments)
-    with one_thread(), Campaign.in_memory(config, past.bench_for(seed), seed) as campaign:
+    with one_thread(), Campaign.in_memory(config, past.bench.with_seed(seed), seed) as campaign:
         # Chance needs no surrogate, and the other strategies are scored on every prediction they make.
         campaign.predict_always = strategy != "random"
         campaign.run()

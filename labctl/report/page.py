@@ -57,9 +57,9 @@ def page(view: View) -> str:
         made=_made(view),
         data=as_json(data),
         style=(TEMPLATES / "page.css").read_text("utf-8"),
-        plotly=_plotly(),
+        plotly=plotly_bundle(),
         script=script,
-        policy=_policy(_plotly(), script),
+        policy=policy_of(plotly_bundle(), script),
     )
 
 
@@ -153,7 +153,8 @@ def _template() -> Template:
 
 
 @cache
-def _plotly() -> str:
+def plotly_bundle() -> str:
+    """Plotly's own script, so that a page needs no network."""
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - plotly takes a moment to import
 
     text = str(get_plotlyjs())
@@ -167,7 +168,7 @@ def _script() -> str:
     return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js", "table.js"))
 
 
-def _policy(*scripts: str) -> str:
+def policy_of(*scripts: str) -> str:
     """What the browser may do with this page: run these scripts and no other, and load nothing."""
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)

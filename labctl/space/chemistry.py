@@ -1,9 +1,13 @@
 """Chemical formulas as numbers in the unit interval, for spaces that have a formula parameter."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from labctl.errors import RequestError
 
 
 @lru_cache(maxsize=16)
@@ -29,17 +33,25 @@ def scaled_features(formulas: tuple[str, ...]) -> NDArray[np.float64]:
 
 
 def formula_problem(formula: str) -> str | None:
-    """Why this text is no chemical formula, or None; pymatgen's Composition is the judge."""
-    from pymatgen.core.composition import Composition  # noqa: PLC0415 - slow to import
+    """Why this text is no chemical formula, or None; the reader of formulas that models use is the judge."""
+    from labctl_models.formulas import amounts_of  # noqa: PLC0415 - only spaces with formulas need it
 
     try:
-        composition = Composition(formula)
-    except (ValueError, KeyError, TypeError) as error:
-        reason = (str(error).splitlines() or ["unreadable"])[0]
+        amounts_of(formula)
+    except ValueError as error:
+        _, _, reason = (str(error).splitlines() or [""])[0].partition(f"{formula!r}, ")
+        reason = reason.removeprefix("is no chemical formula: ") or "unreadable"
         return f"{formula!r} is no chemical formula ({reason})"
-    if composition.num_atoms <= 0:
-        return f"{formula!r} is no chemical formula: it holds no atoms"
-    unknown = [str(e) for e in composition.elements if not hasattr(e, "Z")]
-    if unknown:
-        return f"{formula!r} is no chemical formula: {unknown[0]} is no element"
     return None
+
+
+def refuse_no_formulas(formulas: Sequence[str], *, file: Path | str, key: str) -> None:
+    """Refuse a list in which one is no formula.
+
+    Raises:
+        RequestError: names the first, with the file and the key it stands under.
+    """
+    for i, formula in enumerate(formulas):
+        problem = formula_problem(formula)
+        if problem is not None:
+            raise RequestError(f"{problem}; mend or remove it", file=file, key=f"{key}.{i}")

@@ -260,6 +260,14 @@ Parameter = Annotated[Continuous | Integer | Ordinal | Categorical | Formula, Fi
 NUMERIC = (Continuous, Integer, Ordinal)
 
 
+def reached_problem(parameter: Parameter, value: Setting) -> str | None:
+    """Why this cannot be a setting that was reached, or None; a number may miss its bounds and levels."""
+    if isinstance(parameter, NUMERIC):
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return None if number else f"{value!r} is not a finite number"
+    return parameter.problem(value) if parameter.choices else None
+
+
 def _refuse_reversed(low: float, high: float) -> None:
     if low >= high:
         raise ValueError(f"low ({low:g}) must lie below high ({high:g}); swap or widen them")

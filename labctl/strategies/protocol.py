@@ -66,7 +66,7 @@ class Choice:
 class Strategy(Protocol):
     """A way to choose the next experiment.
 
-    A strategy is one class in one file of this folder, named in ``labctl.strategy.STRATEGIES``. It has no
+    A strategy is one class in one file of this folder, named in ``labctl.registry.STRATEGIES``. It has no
     state and no memory: ``choose`` is a pure function of the situation, so that the same ledger and seed
     always give the same choice. It must return a recipe that the space has no problem with, that is
     allowed, and that was not tried (``situation.knowledge.tried``), or None if there is none left.

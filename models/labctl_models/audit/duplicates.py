@@ -169,8 +169,8 @@ class DuplicatesCheck:
                 "has a twin in training",
                 value=found.leak,
                 expected=0.0,
-                meaning="On those rows a random split tests memory instead of prediction, and its score flatters.",
-                remedy="Keep the repeats, they measure the noise, but put all rows of a recipe into one fold.",
+                meaning="On those rows a random split tests memory, not prediction, so its score flatters.",
+                remedy="Keep the repeats, they measure noise; but put all rows of a recipe into one fold.",
                 detail={
                     "repeated_recipes": repeated,
                     "rows_with_exact_twin": int(np.count_nonzero(found.exact)),

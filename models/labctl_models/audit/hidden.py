@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from labctl_models.audit.finding import Finding, NotApplicableError, graded
 from labctl_models.audit.power import power, smallest_visible
 from labctl_models.audit.statistics import permutations, upper_tail
-from labctl_models.audit.table import coded, missing
+from labctl_models.audit.table import coded, missing, partition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ class Screen:
     Attributes:
         fields: (m,) names, the strongest first.
         strength: (m,) |Spearman's correlation| with the residuals, or the square root of η² for categories.
+        explained: (m,) share of the rank variance of the residuals beyond what chance explains.
         p: (m,) adjusted for having looked at all of them: the share of permutations in which any field does
             as well.
         found: Names of the fields with p at most the level.
@@ -52,6 +53,7 @@ class Screen:
 
     fields: tuple[str, ...]
     strength: Array
+    explained: Array
     p: Array
     found: tuple[str, ...]
     n: int
@@ -112,10 +114,13 @@ def screen(
     centre, scale = null.mean(axis=0), np.maximum(null.std(axis=0), 1e-12)
     largest = ((null - centre) / scale).max(axis=1)
     p = np.array([upper_tail(s, largest) for s in (strength - centre) / scale])
+    by_chance = np.minimum((null**2).mean(axis=0), 0.999)
+    explained = np.maximum((strength**2 - by_chance) / (1.0 - by_chance), 0.0)
     best = np.argsort(p - 1e-6 * (strength - centre) / scale, kind="stable")
     return Screen(
         fields=tuple(names[j] for j in best),
         strength=strength[best],
+        explained=np.minimum(explained[best], 1.0),
         p=p[best],
         found=tuple(names[j] for j in best if p[j] <= level),
         n=n,
@@ -181,11 +186,13 @@ class HiddenVariableCheck:
     def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
         """One finding for each field found; the first says what the screen could not have seen."""
         residuals = table.residuals if table.residuals is not None else np.full(table.n, np.nan)
-        # Cohorts with an effect are findings of their own check, and are not tested twice.
+        # Cohorts are judged by a check of their own, and recipes are what the model knows.
+        known = {partition(table.columns[name]) for name in table.cohorts}
+        known.add(table.recipe_partition())
         fields = {
             name: column
             for name, column in table.columns.items()
-            if name not in table.modelled and name not in table.cohorts
+            if name not in table.modelled and name not in table.cohorts and partition(column) not in known
         }
         found = screen(residuals, fields, seed=seed, order=table.order)
         blind = (
@@ -193,10 +200,12 @@ class HiddenVariableCheck:
             f"deviation is found with probability {found.power:.2f}, half of it with {found.power_half:.2f}."
         )
         findings = []
-        for name, strength, p in zip(found.fields, found.strength, found.p, strict=True):
+        for name, strength, explained, p in zip(
+            found.fields, found.strength, found.explained, found.p, strict=True
+        ):
             if p > LEVEL:
                 continue
-            severity = graded(float(strength) ** 2, medium=EXPLAINED_MEDIUM, high=EXPLAINED_HIGH)
+            severity = graded(float(explained), medium=EXPLAINED_MEDIUM, high=EXPLAINED_HIGH)
             findings.append(
                 Finding(
                     id=f"{self.name}:{name}",

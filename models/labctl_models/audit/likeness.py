@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 1000
 TREES = 100
 FOLDS = 5
+MOST_LEVELS, LEVEL_ROWS = 20, 5
 # AUC above one half: medium where two of three pairs are told apart, high where four of five are.
 APART_MEDIUM, APART_HIGH = 0.17, 0.3
 # Diversity lost against as many rows spread over the same ranges.
@@ -93,6 +94,20 @@ def diversity(X: Array, *, seed: int) -> tuple[float, float]:
     return vendi(X, width), vendi(free, width)
 
 
+def snapped(pool: Array, table: Array) -> Array:
+    """The pool (m x d) with every column that has few levels in the table (n x d) moved to its nearest level.
+
+    Otherwise a table measured on a grid is told from a continuous pool by its digits, which says nothing
+    about where it lies.
+    """
+    moved = pool.copy()
+    for j, column in enumerate(table.T):
+        levels = np.unique(column)
+        if 1 < len(levels) <= MOST_LEVELS and LEVEL_ROWS * len(levels) <= len(column):
+            moved[:, j] = levels[np.abs(pool[:, j, None] - levels).argmin(axis=1)]
+    return moved
+
+
 @dataclass(frozen=True, slots=True)
 class LikenessCheck:
     """Can a classifier tell the table's recipes from the pool's?"""
@@ -111,7 +126,7 @@ class LikenessCheck:
         other = other[[row.tobytes() not in tried for row in other]]
         if min(len(known), len(other)) < FEWEST_ROWS:
             raise NotApplicableError(f"it needs {FEWEST_ROWS} distinct recipes in the table and beyond it")
-        known, other = (_some(rows, rng) for rows in (known, other))
+        known, other = _some(known, rng), snapped(_some(other, rng), table.X)
         test = two_sample(known, other, seed=int(rng.integers(2**31)))
         if test.p > SIGNIFICANT:
             return []

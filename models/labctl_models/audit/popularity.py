@@ -11,12 +11,13 @@ from scipy.stats import rankdata
 
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import CHUNK_ENTRIES, gini, permutations, upper_tail
-from labctl_models.audit.table import AuditTable, coded, formula_keys
+from labctl_models.audit.table import coded, formula_keys, partition
 from labctl_models.formulas import NUMBER_OF, SYMBOLS, amounts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from labctl_models.audit.table import AuditTable
     from labctl_models.surrogates.protocol import Array
 
 TOP = 0.17
@@ -146,9 +147,7 @@ class PopularityCheck:
             codes, names = coded(column)
             if len(names) < FEWEST_CHOICES or len(names) == np.count_nonzero(codes >= 0):
                 continue
-            first_seen = np.unique(codes, return_index=True)[1]
-            order = np.argsort(np.argsort(first_seen))
-            key = order[codes - codes.min()].tobytes()
+            key = partition(column)
             alike.setdefault(key, []).append(name)
             coding[name] = (codes, names)
         return {" = ".join(same): coding[same[0]] for same in alike.values()}

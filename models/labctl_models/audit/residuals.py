@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl_models.audit.anomalies import leave_one_out_z
-from labctl_models.audit.statistics import spread
 from labctl_models.surrogates.gp import GaussianProcess
 from labctl_models.threads import one_thread
 
@@ -28,8 +27,8 @@ def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
 
     Up to 500 measured quantities: leave-one-out predictions of the default Gaussian process, with their own
     uncertainty. Beyond, and for classes: predictions of a random forest by those of its trees that had not
-    seen the row, and one robust standard deviation for all; classes get no z. Without ten outcomes that
-    vary the table stays as it is.
+    seen the row. Such a forest does not say how far each may be off, and one scale for all would call every
+    row of a noisy region an anomaly; hence no z. Without ten outcomes that vary the table stays as it is.
     """
     rows = np.flatnonzero(table.measured)
     y = table.y[rows]
@@ -45,8 +44,7 @@ def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
         residuals, z = y - fitted.leave_one_out().mean, leave_one_out_z(fitted)
     else:
         residuals = y - _unseen_by_forest(X, y, seed=seed)
-        scale = spread(residuals)
-        z = None if table.outcome == "classification" or scale == 0.0 else residuals / scale
+        z = None
     return replace(
         table,
         residuals=_spread_out(residuals, rows, table.n),

@@ -55,7 +55,7 @@ RESIDUALS = "residuals"
 WHY_NOT: Mapping[str, str] = {
     "pool": "there is no pool of candidates to compare the table with",
     "residuals": "there are too few outcomes that vary for residuals of any model",
-    "z": "there are no residuals with a standard deviation of their own",
+    "z": "no model here says how far each of its predictions may be off",
     "arms": "the table does not say why its recipes were chosen",
     "order": "the table does not say in which order it was measured",
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+
 from labctl_models.formulas import SYMBOLS, amounts_of
 
 if TYPE_CHECKING:
@@ -157,6 +158,10 @@ class AuditTable:
         _, first, codes = np.unique(self.X, axis=0, return_index=True, return_inverse=True)
         return codes.reshape(-1), [f"row {row + 1}" for row in first]
 
+    def recipe_partition(self) -> bytes:
+        """How recipes part the rows; see `partition`."""
+        return _by_first_row(self.recipe_codes()[0])
+
 
 def as_column(values: Column) -> Column:
     """Numbers as float64 with NaN, anything else as text with "" where missing."""
@@ -182,6 +187,17 @@ def coded(column: Column) -> tuple[NDArray[np.intp], list[str]]:
     codes = np.full(len(column), -1, dtype=np.intp)
     codes[~gone] = inverse
     return codes, [f"{value:g}" if column.dtype.kind == "f" else str(value) for value in values]
+
+
+def partition(column: Column) -> bytes:
+    """How a column parts the rows, whatever it calls the parts: equal for columns that part them alike."""
+    return _by_first_row(coded(column)[0])
+
+
+def _by_first_row(codes: NDArray[np.intp]) -> bytes:
+    """Codes (n,) numbered anew by their first row, -1 among them, as bytes."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse].astype(np.intp).tobytes()
 
 
 def formula_keys(formulas: Sequence[str] | Column) -> Column:

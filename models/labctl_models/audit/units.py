@@ -38,8 +38,10 @@ NEIGHBOURS = 7
 FEWEST_VALUES = 30
 # A factor is told from ordinary scatter where it is this many standard deviations away, and recognised
 # where the value is within the other number of them from where the unit would put it.
-FAR, CLOSE = 6.0, 2.0
+FAR, CLOSE = 8.0, 2.0
 EXPLAINED = 0.8
+# A long tail thins out, another unit stands apart: between them may lie so many values for each beyond.
+BETWEEN = 0.25
 WRONG_MEDIUM, WRONG_HIGH = 0.02, 0.1
 
 
@@ -63,9 +65,10 @@ class UnitOutliers:
 def unit_outliers(values: Array, expected: Array) -> UnitOutliers:
     """Values (n,) that differ from the expected (n,) by one known factor, or by 273.15.
 
-    Both conditions must hold, so that a broad distribution raises nothing: the values lie outside what n
-    normal values reach, on a robust scale; and four fifths of all such outliers agree on one factor that is
-    far beyond the scatter. A single outlier may be a coincidence and is reported only by its factor.
+    Three conditions must hold, so that a broad or skew distribution raises nothing: the values lie outside
+    what n normal values reach, on a robust scale; four fifths of all such outliers agree on one factor that
+    is far beyond the scatter; and hardly any value lies between them and the rest, as in a tail many would.
+    A single outlier may agree with a factor by coincidence; the finding says how many there are.
     """
     none = np.empty(0, dtype=np.intp)
     visible = math.inf
@@ -100,13 +103,18 @@ def _explained(
     count = int(outlying.sum())
     if count == 0:
         return None
+    # Where half a value of so many normal ones is expected: the outer edge of the ordinary.
+    edge = float(-ndtri(0.25 / len(off))) * sd
     best: tuple[NDArray[np.intp], str, bool] | None = None
     for name, mark in marks.items():
         if mark < FAR * sd:
             continue
         for sign in (1.0, -1.0):
             rows = np.flatnonzero(outlying & (np.abs(off - sign * mark) <= CLOSE * sd))
-            if len(rows) >= max(1, EXPLAINED * count) and (best is None or len(rows) > len(best[0])):
+            between = np.count_nonzero((sign * off > edge) & (sign * off < mark - CLOSE * sd))
+            apart = between <= max(1.0, BETWEEN * len(rows))
+            agreed = len(rows) >= max(1.0, EXPLAINED * count)
+            if apart and agreed and (best is None or len(rows) > len(best[0])):
                 best = (rows, name, sign > 0)
     return best
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from labctl_models.surrogates.ridge import Ridge
 from labctl_models.surrogates.trees import Forest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from labctl_models.surrogates.basis import Law
     from labctl_models.surrogates.classes import Classifier
     from labctl_models.surrogates.protocol import Array, Surrogate
@@ -79,9 +81,9 @@ def _gp(name: str, maker: Surrogate) -> Candidate:
 
 
 def fit_and_predict(
-    candidate: Candidate, task: Task, X: Array, train: Array, test: Array, seed: int
+    candidate: Candidate, task: Task, X: Array, fold: tuple[NDArray[np.intp], NDArray[np.intp]], seed: int
 ) -> tuple[Array, Array, Array | None]:
-    """Mean, sd and probability of the rows `test` by a model fitted to the rows `train`.
+    """Mean, sd and probability of the test rows of a fold by a model fitted to its training rows.
 
     The sd is that of a reading: belief about the response and noise together, kept above a millionth of the
     spread of y, since a model that claims certainty could not be scored.
@@ -89,15 +91,16 @@ def fit_and_predict(
     Raises:
         ValueError: a prediction is not finite, or the candidate refuses the rows.
     """
-    maker: object = candidate.maker
+    train, test = fold
     if task.classes:
-        classifier = maker.fit(X[train], task.labels[train], classes=task.classes, seed=seed)  # type: ignore[attr-defined]
-        probability = np.asarray(classifier.probability(X[test]), dtype=np.float64)
+        classifier = cast("Classifier", candidate.maker)
+        known = classifier.fit(X[train], task.labels[train], classes=task.classes, seed=seed)
+        probability = np.asarray(known.probability(X[test]), dtype=np.float64)
         if probability.shape != (len(test), task.classes) or not np.isfinite(probability).all():
             raise ValueError("it gave no finite probability for every class")
         label = probability.argmax(axis=1).astype(np.float64)
         return label, 1.0 - probability.max(axis=1), probability
-    fitted = maker.fit(X[train], task.y[train], seed=seed)  # type: ignore[attr-defined]
+    fitted = cast("Surrogate", candidate.maker).fit(X[train], task.y[train], seed=seed)
     belief = fitted.predict(X[test])
     sd = np.sqrt(belief.sd**2 + fitted.noise_sd**2)
     if not (np.isfinite(belief.mean).all() and np.isfinite(sd).all()):

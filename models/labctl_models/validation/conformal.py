@@ -73,8 +73,8 @@ def weighted_quantile(scores: Array, weights: Array, own: Array, coverage: float
     Tibshirani, Barber, Candès and Ramdas, NeurIPS 2019.
 
     Raises:
-        ValueError: coverage is not between 0 and 1, a weight is negative or not finite, or the effective count
-            of scores (Σ w)² / Σ w² is below 20.
+        ValueError: coverage is not between 0 and 1, a weight is negative or not finite, or the effective
+            count of scores (Σ w)² / Σ w² is below 20.
     """
     _check(coverage)
     weights, own = np.asarray(weights, dtype=np.float64), np.asarray(own, dtype=np.float64)

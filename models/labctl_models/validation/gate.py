@@ -67,7 +67,7 @@ class Evidence:
 def gate(evidence: Evidence) -> Verdict:
     """The verdict, by these rules in this order (standard errors are paired over clusters).
 
-    1. No better than the mean by more than 2 standard errors even on shuffled folds: "lookup table", no winner.
+    1. Not better than the mean by more than 2 even on shuffled folds: "lookup table" without a winner.
     2. Not better than the nearest neighbour by more than 2 on held-out clusters: "lookup table".
     3. Not better than the mean by more than 2 on held-out clusters: "interpolation only".
     4. Of the skill on shuffled folds, 1 - error / error of the mean, less than half remains on held-out
@@ -110,25 +110,26 @@ def _rule(e: Evidence, shuffled: float, loco: float, retained: float) -> tuple[L
     if not e.over_nearest.beats(STANDARD_ERRORS):
         reason = (
             f"With whole clusters held out, {e.name} errs {e.loco:.3g} and looking up the nearest measured "
-            f"recipe {e.nearest_loco:.3g}; the gain of {_gain(e.over_nearest)} is not above 2 standard errors."
+            f"recipe {e.nearest_loco:.3g}; a gain of {_gain(e.over_nearest)} is not above 2 standard errors."
         )
         return "lookup table", reason, None
     if not e.over_mean.beats(STANDARD_ERRORS):
         reason = (
             f"With whole clusters held out, {e.name} errs {e.loco:.3g} and predicting the mean "
-            f"{e.mean_loco:.3g}; the gain of {_gain(e.over_mean)} is not above 2 standard errors. On shuffled "
-            f"folds it errs {e.shuffled:.3g}: it is good between measured recipes only."
+            f"{e.mean_loco:.3g}; a gain of {_gain(e.over_mean)} is not above 2 standard errors. On "
+            f"shuffled folds it errs {e.shuffled:.3g}: it is good between measured recipes only."
         )
         return "interpolation only", reason, e.name
     if retained < RETAINED:
         reason = (
-            f"{e.name} removes {shuffled:.0%} of the mean's error on shuffled folds and {loco:.0%} with whole "
-            "clusters held out: most of its apparent skill is interpolation."
+            f"{e.name} removes {shuffled:.0%} of the mean's error on shuffled folds and {loco:.0%} with "
+            "whole clusters held out: most of its apparent skill is interpolation."
         )
         return "interpolation only", reason, e.name
     reason = (
-        f"With whole clusters held out, {e.name} errs {e.loco:.3g}, the nearest neighbour {e.nearest_loco:.3g} "
-        f"and the mean {e.mean_loco:.3g}; of its skill on shuffled folds {retained:.0%} remains."
+        f"With whole clusters held out, {e.name} errs {e.loco:.3g}, the nearest neighbour "
+        f"{e.nearest_loco:.3g} and the mean {e.mean_loco:.3g}; of its skill on shuffled "
+        f"folds {retained:.0%} remains."
     )
     return "trusted", reason, e.name
 

@@ -31,7 +31,7 @@ NULL_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """What a statistic is when every stated sd is true: its mean and 95 % quantile over simulated readings."""
+    """What a statistic is when every stated sd is true: mean and 95 % quantile over simulated readings."""
 
     mean: float
     upper: float

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
 FEWEST_TRAINING = 10
+MOST_GROUPS = 10
 
 
 def neighbours(X: Array) -> NDArray[np.intp]:
@@ -157,18 +158,27 @@ def _follow(fold: NDArray[np.intp], together: ArrayLike) -> NDArray[np.intp]:
 
 
 def by_group(
-    X: Array, groups: Sequence[Any] | NDArray[Any], *, near: NDArray[np.intp] | None = None
+    X: Array,
+    groups: Sequence[Any] | NDArray[Any],
+    *,
+    name: str = "group",
+    seed: int = 0,
+    near: NDArray[np.intp] | None = None,
 ) -> Split:
     """Leave one group out: `groups` (n,) names the lab, batch, operator or paper of each row.
 
-    Groups are not judged as clusters are: labs may well have measured the same recipes.
+    More than 10 groups are dealt out, whole, to 10 folds. Groups are not judged as clusters are: labs may
+    well have measured the same recipes.
 
     Raises:
         ValueError: there is only one group, or not one group for each row.
     """
     names, fold = _named(groups, len(X))
     near = neighbours(X) if near is None else near
-    return partition("group", fold, near, seed=0, labels=names)
+    if len(names) > MOST_GROUPS:
+        fold = dealt(np.bincount(fold), MOST_GROUPS, np.random.default_rng(seed))[fold]
+        names = tuple(f"groups {j + 1}" for j in range(MOST_GROUPS))
+    return partition(name, fold, near, seed=seed, labels=names)
 
 
 def ordered_groups(
@@ -176,7 +186,8 @@ def ordered_groups(
 ) -> Split:
     """Groups in time: each is predicted from the earlier ones alone, `order` (n,) being a year or number.
 
-    Groups before which there are fewer than 10 rows are trained on only.
+    Groups before which there are fewer than 10 rows are trained on only. More than 10 moments are joined
+    to 10 successive blocks of about equal size.
 
     Raises:
         ValueError: an entry is no number, or no group has 10 rows before it.
@@ -187,6 +198,7 @@ def ordered_groups(
         raise ValueError("the order must be numbers, such as years") from None
     if when.shape != (len(X),) or not np.isfinite(when).all():
         raise ValueError("the order must be one number for each row, none missing")
+    when = _blocks(when)
     times, counts = np.unique(when, return_counts=True)
     before = np.cumsum(counts) - counts
     tested = times[before >= FEWEST_TRAINING]
@@ -196,6 +208,16 @@ def ordered_groups(
     near = neighbours(X) if near is None else near
     sanity = sanity_of(np.searchsorted(times, when), near)
     return Split("ordered", len(folds), 0, folds, tuple(f"{t:g}" for t in tested), sanity, accepted=True)
+
+
+def _blocks(when: Array) -> Array:
+    """The moment at which the block of each row begins; as given when there are few moments."""
+    times, counts = np.unique(when, return_counts=True)
+    if len(times) <= MOST_GROUPS:
+        return when
+    block = (np.cumsum(counts) - counts) * MOST_GROUPS // len(when)
+    _, first = np.unique(block, return_index=True)
+    return np.asarray(times[first][np.searchsorted(first, np.searchsorted(times, when), side="right") - 1])
 
 
 def _named(groups: Sequence[Any] | NDArray[Any], n: int) -> tuple[tuple[str, ...], NDArray[np.intp]]:
