@@ -26,9 +26,7 @@ def sound_table(seed: int, *, n: int, pool: int = 2000, classes: bool = False) -
     X = rng.random((n, COLUMNS))
     y = np.sin(4 * X[:, 0]) + X[:, 1] * X[:, 2] + (X[:, 3] - 0.5) ** 2 + 0.1 * rng.standard_normal(n)
     failed = X[:, 3] + X[:, 4] > 1.5
-    outcome = np.where(
-        failed, np.nan, (y > np.median(y)).astype(float) if classes else np.round(60 + 12 * y, 2)
-    )
+    seen = (y > np.median(y)).astype(float) if classes else np.round(60 + 12 * y, 2)
     batch = np.arange(n) // 20
     supplier = np.array([f"supplier {k}" for k in rng.integers(0, 15, n)])
     humidity = np.round(45 + 5 * rng.standard_normal(n), 1)

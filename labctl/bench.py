@@ -1,18 +1,22 @@
 """What a campaign works with: its instrument, its pool of candidates, its table and the lab's limits."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from labctl.config import CampaignConfig, seconds_in
-from labctl.errors import RequestError
-from labctl.space import Formula, Space
+from labctl.errors import RefusedError, RequestError
+from labctl.proposal import recipe_key
+from labctl.space import Formula, NoRecipeError, Space, sample
 from labctl.space.chemistry import refuse_no_formulas
 from labctl_drivers.limits import Limits, LimitsError, load_limits
-from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Surroundings
+from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Recipe, Surroundings
 
 if TYPE_CHECKING:
     from labctl_drivers.replay import HistoricalRow
@@ -44,8 +48,24 @@ class Bench:
 
     @cached_property
     def instrument(self) -> Instrument:
-        """The instrument."""
-        return self.build(self.surroundings)
+        """The instrument.
+
+        Raises:
+            RefusedError: its memory of earlier attempts cannot be read, so nothing may start.
+        """
+        try:
+            return self.build(self.surroundings)
+        except sqlite3.Error as error:
+            raise RefusedError(
+                f"what the instrument remembers of earlier attempts cannot be read ({error}), so nothing may "
+                "start; put back its file in the campaign's folder"
+            ) from None
+
+    @property
+    def quantities(self) -> Mapping[str, str]:
+        """The instrument's own unit of each quantity, where it says so."""
+        own: Mapping[str, str] = getattr(self.instrument, "quantity_units", {})
+        return own
 
     @property
     def seed(self) -> int:
@@ -63,6 +83,16 @@ class Bench:
         Replays and simulations take it from the seed, so that the same seed gives the same campaign.
         """
         return f"seed-{self.seed}"
+
+    def repeatable(self, recipe: Recipe, tries: int) -> bool:
+        """Whether measuring this recipe once more, after so many tries, can say anything new.
+
+        A replay can only answer with the rows it has; a reading given twice would pass for a second one.
+        """
+        if not self.rows:
+            return True
+        key = recipe_key(recipe)
+        return sum(recipe_key(row.recipe) == key for row in self.rows) > tries
 
     def limits(self) -> Limits | None:
         """The lab's hard limits as the file stands now; None only where the campaign needs none.
@@ -121,6 +151,7 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         if instrument.kind != "hand":
             _check_options(config)
     bench.limits()
+    _check_laws(config, bench.space)
     return bench
 
 
@@ -162,8 +193,6 @@ def _replay(
 
 def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
     """One row a recipe: the mean of its measured rows, or its first failure where none was measured."""
-    from labctl.proposal import recipe_key  # noqa: PLC0415
-
     groups: dict[str, list[HistoricalRow]] = {}
     for row in rows:
         groups.setdefault(recipe_key(row.recipe), []).append(row)
@@ -177,6 +206,16 @@ def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
         values = {name: sum(row.values[name] for row in good) / len(good) for name in names}
         averaged.append(replace(good[0], values=values))
     return averaged
+
+
+def _check_laws(config: CampaignConfig, space: Space) -> None:
+    """Draw one recipe, so that laws which leave none are found before anything is written."""
+    if space.pool is None and (space.mixtures or space.constraints):
+        try:
+            sample(space, 1, np.random.default_rng(0))
+        except NoRecipeError as error:
+            key = "constraints" if space.constraints else "mixtures"
+            raise RequestError(error.what, file=config.path, key=key) from None
 
 
 def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | None]:

@@ -18,6 +18,7 @@ from labctl.state import CampaignState, Experiment, experiment_id, fold, number_
 from labctl.stopping import why_to_stop
 from labctl.strategy import code_version, propose
 from labctl.summary import Summary, summarise
+from labctl.trust import due, judge
 from labctl_drivers.protocol import Recipe
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Campaign:
         self.bench = bench
         self.seed = seed
         self.predict_always = True
+        self.validates = True
         self._ledger = ledger
         self._folder = folder
         self._lane: Lane | None = None
@@ -89,7 +91,10 @@ class Campaign:
 
         What an earlier run left unfinished comes first.
         """
-        experiment = self._unfinished() or self._propose("lane")
+        experiment = self._unfinished()
+        if experiment is None:
+            self._validate()
+            experiment = self._propose("lane")
         if experiment is None:
             return None
         if experiment.decision is None:
@@ -138,6 +143,7 @@ class Campaign:
         """Propose n experiments for a person to carry out; each waits until its result is recorded."""
         proposed = []
         for _ in range(n):
+            self._validate()
             experiment = self._propose("hand")
             if experiment is None:
                 break
@@ -232,6 +238,11 @@ class Campaign:
 
     # One turn of the loop, part by part -------------------------------------------------------------
 
+    def _validate(self) -> None:
+        """Ask, when it is due, how far the surrogate can be trusted; strategies obey the verdict."""
+        if self.validates and due(self.config, self._state):
+            self._append("verdict", judge(self.config, self.bench.space, self._state, self.seed))
+
     def _unfinished(self) -> Experiment | None:
         """The first experiment that an earlier turn left without its outcome."""
         return next((e for e in self._state.pending if e.proposal.route == "lane"), None)
@@ -246,6 +257,7 @@ class Campaign:
             route=route,
             predict_always=self.predict_always,
             only=only,
+            repeatable=lambda recipe: self.bench.repeatable(recipe, self._state.tries(recipe)),
         )
         if proposed is None:
             return None
@@ -285,7 +297,7 @@ class Campaign:
         deadline = time.monotonic() + experiment.intents[-1].time_limit_s
         while True:
             answer = self.bench.instrument.ask(key)
-            known = answered(answer, self.config, source=source)
+            known = answered(answer, self.config, source=source, quantities=self.bench.quantities)
             if known is not None:
                 return known
             if answer.state == "never":
@@ -315,6 +327,7 @@ class Campaign:
             result,
             self.config,
             source=self.bench.instrument.name,
+            quantities=self.bench.quantities,
             run=finished.run_uid,
             seconds=finished.seconds,
         )
@@ -328,11 +341,14 @@ class Campaign:
 
     def _open_lane(self) -> "Lane":
         if self._lane is None:
-            from labctl_drivers.engine import Lane  # noqa: PLC0415 - bluesky takes a moment to import
+            from labctl_drivers.engine import Lane, LaneError  # noqa: PLC0415 - bluesky takes a moment to import
 
             documents = None if self._folder is None else self._folder / "documents.jsonl"
             self._lane = Lane("lane-1", documents=documents, time_limit_s=self.bench.time_limit_s)
-            self._lane.connect(self.bench.instrument)
+            try:
+                self._lane.connect(self.bench.instrument)
+            except LaneError as error:
+                raise RefusedError(f"{error}; the attempt was not started") from error
         return self._lane
 
     # The ledger -------------------------------------------------------------------------------------

@@ -110,12 +110,14 @@ class StrategyConfig(Strict):
         start: how these are laid out.
         arms: how the budget after the start is shared; the numbers are weights.
         neighbours: how many known recipes novelty is measured against.
+        replicates: largest share of the experiments that may measure a surprising recipe again.
     """
 
     initial: Whole = Field(default=8, ge=1, le=10_000)
     start: Literal["space_filling", "random"] = "space_filling"
     arms: dict[ArmName, Number] = Field(default_factory=lambda: _USUAL_ARMS)
     neighbours: Whole = Field(default=15, ge=1)
+    replicates: Number = Field(default=0.1, ge=0, le=1)
 
     @field_validator("arms")
     @classmethod
@@ -123,6 +125,20 @@ class StrategyConfig(Strict):
         if any(v < 0 for v in value.values()) or sum(value.values()) <= 0:
             raise ValueError("shares must be zero or more, and one of them above zero")
         return value
+
+
+class ValidationConfig(Strict):
+    """How often a campaign asks whether its own surrogate can be trusted.
+
+    Attributes:
+        every: after so many further results; 0 for never.
+        start: not before so many results.
+        cpu_seconds: processor time that one validation may take.
+    """
+
+    every: Whole = Field(default=20, ge=0)
+    start: Whole = Field(default=20, ge=20)
+    cpu_seconds: Number = Field(default=30.0, gt=0)
 
 
 class Target(Strict):
@@ -167,6 +183,7 @@ class CampaignModel(Strict):
     instrument: InstrumentConfig
     limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
     strategy: StrategyConfig = StrategyConfig()
+    validation: ValidationConfig = ValidationConfig()
     budget: BudgetConfig = BudgetConfig()
     retries: RetryConfig = RetryConfig()
     seed: Whole = Field(default=0, ge=0, lt=2**63)
@@ -361,6 +378,7 @@ def _keys_at(place: KeyPath) -> list[str]:
         "instrument": InstrumentConfig,
         "candidates": CandidatesConfig,
         "strategy": StrategyConfig,
+        "validation": ValidationConfig,
         "budget": BudgetConfig,
         "retries": RetryConfig,
         "mixtures": Mixture,

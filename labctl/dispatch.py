@@ -1,6 +1,7 @@
 """From an approved experiment to its outcome: what an instrument is told, and how its answer is written."""
 
 import math
+from collections.abc import Mapping
 
 from labctl import units
 from labctl.config import CampaignConfig
@@ -32,6 +33,7 @@ def outcome(
     config: CampaignConfig,
     *,
     source: str,
+    quantities: Mapping[str, str] | None = None,
     run: str | None = None,
     seconds: float | None = None,
 ) -> Outcome:
@@ -39,6 +41,14 @@ def outcome(
 
     A reading whose goal is missing or is not a finite number is a bad reading; what is only observed may
     be absent.
+
+    Args:
+        result: what the instrument said.
+        config: of the campaign.
+        source: the instrument's name.
+        quantities: the instrument's own units, for a bound that comes without a reading.
+        run: uid of the Bluesky run.
+        seconds: wall time of the attempt.
     """
     failure = result if isinstance(result, ExperimentFailed) else None
     reading = failure.reading if failure is not None else result
@@ -55,7 +65,7 @@ def outcome(
         stage=None if failure is None else failure.stage,
         message="" if failure is None else failure.message,
         values=values,
-        bounds={} if failure is None else _bounds(failure, config),
+        bounds={} if failure is None else _bounds(failure, config, quantities or {}),
         actual=actual,
         raw=raw,
         run=run,
@@ -64,12 +74,14 @@ def outcome(
     )
 
 
-def answered(answer: Answer, config: CampaignConfig, *, source: str) -> Outcome | None:
+def answered(
+    answer: Answer, config: CampaignConfig, *, source: str, quantities: Mapping[str, str] | None = None
+) -> Outcome | None:
     """What became of an attempt that a dead controller started; None if it goes on or never began."""
     if answer.state == "done" and answer.reading is not None:
-        return outcome(answer.reading, config, source=source)
+        return outcome(answer.reading, config, source=source, quantities=quantities)
     if answer.state == "failed" and answer.failure is not None:
-        return outcome(answer.failure, config, source=source)
+        return outcome(answer.failure, config, source=source, quantities=quantities)
     if answer.state in ("never", "running"):
         return None
     return Outcome(
@@ -86,7 +98,8 @@ def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float],
             continue
         conversion = units.factor(reading.units.get(name, objective.unit), objective.unit)
         if conversion is None:
-            problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
+            if objective.goal != "observe":
+                problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
             continue
         value = float(reading.values[name]) * conversion
         if math.isfinite(value):
@@ -103,9 +116,11 @@ def _reached(reading: Reading, config: CampaignConfig) -> dict[str, Setting]:
     return {name: value for name, value in reported.items() if reached_problem(known[name], value) is None}
 
 
-def _bounds(failure: ExperimentFailed, config: CampaignConfig) -> dict[str, Interval]:
+def _bounds(
+    failure: ExperimentFailed, config: CampaignConfig, quantities: Mapping[str, str]
+) -> dict[str, Interval]:
     found = {}
-    reading_units = failure.reading.units if failure.reading is not None else {}
+    reading_units = failure.reading.units if failure.reading is not None else quantities
     for name, bound in failure.bounds.items():
         if name not in config.model.objectives:
             continue
@@ -113,7 +128,7 @@ def _bounds(failure: ExperimentFailed, config: CampaignConfig) -> dict[str, Inte
         conversion = units.factor(reading_units.get(name, unit), unit)
         if conversion is not None:
             found[name] = Interval(
-                low=None if bound.low is None else bound.low * conversion,
-                high=None if bound.high is None else bound.high * conversion,
+                low=None if bound.low is None or math.isinf(bound.low) else bound.low * conversion,
+                high=None if bound.high is None or math.isinf(bound.high) else bound.high * conversion,
             )
     return found

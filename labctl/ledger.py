@@ -47,7 +47,7 @@ class Event:
     Attributes:
         seq: 1, 2, 3, ... without gaps.
         time: UTC, ISO 8601, when it was written.
-        kind: campaign, change, surrogate, proposal, decision, intent or outcome.
+        kind: campaign, change, surrogate, verdict, proposal, decision, intent or outcome.
         experiment: id of the experiment it belongs to, or None.
         attempt: 0 for what concerns the experiment as a whole, from 1 for each try; None without experiment.
         body: canonical JSON.

@@ -31,16 +31,34 @@ class Predicted(Written):
         mean: expected value.
         sd: how unsure the surrogate is of the true value.
         noise_sd: scatter of a single measurement about the true value, as learned.
+        widened: factor in both, because earlier predictions were too sure of themselves; 1 for none.
     """
 
     mean: float
     sd: float = Field(ge=0)
     noise_sd: float = Field(default=0.0, ge=0)
+    widened: float = Field(default=1.0, ge=1)
 
     @property
     def measurement_sd(self) -> float:
         """How far a single measurement may lie from ``mean``, one standard deviation."""
         return math.hypot(self.sd, self.noise_sd)
+
+
+class Stamp(Written):
+    """Where a recipe lies with respect to the recipes that were measured.
+
+    Attributes:
+        where: inside their domain, at its edge, or outside.
+        percentile: share of the measured recipes that lie nearer to their own nearest neighbour.
+        nearest_success: the nearest experiment with a result.
+        nearest_failure: the nearest one that failed, where one did.
+    """
+
+    where: Literal["inside", "edge", "outside"]
+    percentile: float
+    nearest_success: str | None = None
+    nearest_failure: str | None = None
 
 
 class Alternative(Written):
@@ -57,6 +75,8 @@ class Proposal(Written):
     Attributes:
         recipe: the settings, in the units of the campaign.
         arm: why it was chosen, and ``because`` says the same in a sentence.
+        strategy: its name in a campaign file, where a strategy chose it.
+        domain: where it lies with respect to what was measured.
         predictions: by objective; empty while there is too little to fit a surrogate to.
         acquisition: name of the score that ranked the candidates, and ``value`` its value here.
         alternatives: the strongest candidates not chosen.
@@ -71,6 +91,8 @@ class Proposal(Written):
     recipe: dict[str, Setting]
     arm: Arm
     because: str
+    strategy: str | None = None
+    domain: Stamp | None = None
     predictions: dict[str, Predicted] = Field(default_factory=dict)
     acquisition: str | None = None
     value: float | None = None

@@ -10,7 +10,7 @@ from rpds import HashTrieMap
 
 from labctl.ledger import GENESIS, Event
 from labctl.proposal import Decision, Intent, Outcome, Proposal, recipe_key
-from labctl_drivers.protocol import FailureKind
+from labctl_drivers.protocol import FailureKind, Recipe
 
 Status = Literal["proposed", "approved", "running", "measured", "failed", "rejected"]
 
@@ -63,6 +63,12 @@ class Experiment:
         return "approved" if self.decision.verdict == "approved" else "rejected"
 
     @property
+    def made(self) -> Recipe:
+        """The recipe that was really made: what was asked, with the settings that the instrument reached."""
+        actual = self.outcome.actual if self.outcome is not None else {}
+        return {name: actual.get(name, value) for name, value in self.proposal.recipe.items()}
+
+    @property
     def finished(self) -> bool:
         """Whether it has an outcome, or never will."""
         return self.status in ("measured", "failed", "rejected")
@@ -84,6 +90,7 @@ class CampaignState:
         tried: recipes that need not be proposed again, each with the number of its last experiment.
         faults: how many experiments with a recipe ended in an instrument fault.
         cards: hashes of the surrogate cards that the ledger holds.
+        verdict: the last verdict on the surrogate, where there is one.
         seq, head: number and hash of the last event seen.
     """
 
@@ -94,6 +101,7 @@ class CampaignState:
     tried: "HashTrieMap[str, int]" = HashTrieMap()  # noqa: RUF009 - immutable
     faults: "HashTrieMap[str, int]" = HashTrieMap()  # noqa: RUF009 - immutable
     cards: "HashTrieMap[str, None]" = HashTrieMap()  # noqa: RUF009 - immutable
+    verdict: dict[str, Any] | None = None
     seq: int = 0
     head: str = GENESIS
 
@@ -137,6 +145,11 @@ class CampaignState:
             return False
         most = (self.config or {}).get("retries", {}).get(outcome.kind.value, 0)
         return experiment.attempts_failed_by(outcome.kind) <= int(most)
+
+    def tries(self, recipe: Recipe) -> int:
+        """How many experiments were proposed with exactly this recipe."""
+        key = recipe_key(recipe)
+        return sum(recipe_key(e.proposal.recipe) == key for e in self)
 
     def extend(self, events: Iterable[Event]) -> "CampaignState":
         """The state after these further events."""
@@ -183,6 +196,10 @@ def _change(state: CampaignState, event: Event) -> CampaignState:
 
 def _surrogate(state: CampaignState, event: Event) -> CampaignState:
     return replace(state, cards=state.cards.insert(loads(event.body)["hash"], None))
+
+
+def _verdict(state: CampaignState, event: Event) -> CampaignState:
+    return replace(state, verdict=loads(event.body))
 
 
 def _proposal(state: CampaignState, event: Event) -> CampaignState:
@@ -243,6 +260,7 @@ _APPLY = {
     "campaign": _campaign,
     "change": _change,
     "surrogate": _surrogate,
+    "verdict": _verdict,
     "proposal": _proposal,
     "decision": _decision,
     "intent": _intent,

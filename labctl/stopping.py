@@ -2,8 +2,8 @@
 
 from labctl import units
 from labctl.config import CampaignConfig
+from labctl.scores import value_of
 from labctl.state import CampaignState
-from labctl.summary import value_of
 
 
 def why_to_stop(config: CampaignConfig, state: CampaignState, budget: int) -> tuple[str, str] | None:

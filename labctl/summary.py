@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labctl.config import CampaignConfig
-from labctl.proposal import Predicted
-from labctl.state import CampaignState, Experiment
+from labctl.scores import Scored, scored, value_of
+from labctl.state import CampaignState
+from labctl.surprises import Surprise, surprises
+from labctl.widening import widening
 from labctl_drivers.protocol import Setting
 
 
@@ -50,6 +52,9 @@ class Summary:
     rejected: int
     best: Best | None
     calibration: Calibration | None
+    verdict: dict[str, Any] | None
+    widened: float
+    surprises: tuple[Surprise, ...]
     cpu_seconds: float
     ledger: str | None
     head: str
@@ -79,17 +84,14 @@ def summarise(
         rejected=statuses["rejected"],
         best=best(config, state),
         calibration=calibration(scored(config, state)),
+        verdict=None if state.verdict is None else dict(state.verdict),
+        widened=round(widening(config, state), 4),
+        surprises=surprises(config, state),
         cpu_seconds=round(sum(e.proposal.cpu_seconds for e in state), 3),
         ledger=ledger,
         head=state.head,
         seed=None if state.campaign is None else int(state.campaign["seed"]),
     )
-
-
-def value_of(experiment: Experiment, objective: str) -> float | None:
-    """The measured value, or None if the experiment has none that counts."""
-    outcome = experiment.outcome
-    return outcome.values.get(objective) if outcome is not None and outcome.status == "measured" else None
 
 
 def best(config: CampaignConfig, state: CampaignState) -> Best | None:
@@ -101,30 +103,6 @@ def best(config: CampaignConfig, state: CampaignState) -> Best | None:
         return None
     value, experiment = max(found, key=lambda pair: config.sign * pair[0])
     return Best(dict(experiment.proposal.recipe), value, objective.unit, experiment.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A result of the goal beside the prediction that was written before it."""
-
-    experiment: Experiment
-    predicted: Predicted
-    measured: float
-
-    @property
-    def z(self) -> float:
-        """How many predicted standard deviations the measurement lies above the prediction."""
-        return (self.measured - self.predicted.mean) / max(self.predicted.measurement_sd, 1e-300)
-
-
-def scored(config: CampaignConfig, state: CampaignState) -> list[Scored]:
-    """Every result of the goal that had a prediction."""
-    goal, _ = config.goal
-    return [
-        Scored(e, e.proposal.predictions[goal], value)
-        for e in state.measured
-        if goal in e.proposal.predictions and (value := value_of(e, goal)) is not None
-    ]
 
 
 def calibration(results: list[Scored]) -> Calibration | None:

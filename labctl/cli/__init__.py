@@ -1,5 +1,6 @@
 """The commands; each calls one function of the package. Nothing heavy is imported before it is needed."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,11 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:
-        result = app(args=given, standalone_mode=False)
+        result = app(args=given, prog_name="labctl", standalone_mode=False)
+        sys.stdout.flush()
     except typer.Exit as error:
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read the output has left; what is still held for them goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except (LabctlError, _UsageError, typer.Abort, KeyboardInterrupt, OSError) as error:
         sentence, code = _explained(error)

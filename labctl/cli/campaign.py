@@ -96,7 +96,8 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     from labctl.cli.show import experiment_line  # noqa: PLC0415
-    from labctl.summary import best, value_of  # noqa: PLC0415
+    from labctl.scores import value_of  # noqa: PLC0415
+    from labctl.summary import best  # noqa: PLC0415
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     config = campaign.config

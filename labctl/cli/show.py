@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from labctl.config import CampaignConfig
+from labctl.scores import value_of
 from labctl.state import Experiment
-from labctl.summary import Summary, value_of
+from labctl.summary import Summary
 from labctl_drivers.protocol import Setting
 
 
@@ -82,6 +83,12 @@ def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
             f"{c.within_95:.0%} of {c.n} results lay inside the 95 % interval written before them "
             f"(rms z {c.rms_z:.2f}; 1 is right)",
         )
+    if summary.verdict is not None:
+        table.add_row("surrogate", f"{summary.verdict['verdict']}, by {summary.verdict['n']} results")
+        table.add_row("", str(summary.verdict["reason"]))
+    if summary.surprises:
+        told = ", ".join(f"{s.experiment} ({s.replicate})" for s in summary.surprises)
+        table.add_row("surprises", f"{told}: each is measured again before it is believed")
     table.add_row("computing", f"{summary.cpu_seconds:.1f} CPU s for choosing")
     if summary.ledger:
         table.add_row("ledger", summary.ledger)

@@ -10,9 +10,10 @@ from labctl.campaign import Campaign
 from labctl.config import CampaignConfig
 from labctl.proposal import canonical_json
 from labctl.replay.past import past_of
+from labctl.scores import scored, value_of
 from labctl.space import Pool
 from labctl.state import Experiment
-from labctl.summary import Calibration, calibration, scored, value_of
+from labctl.summary import Calibration, calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,16 @@ class Run:
 
 
 def with_strategy(config: CampaignConfig, strategy: str, experiments: int) -> CampaignConfig:
-    """The campaign with one arm alone and a budget that no target and no row of failures ends early."""
+    """The campaign with one arm alone and a budget that no target and no row of failures ends early.
+
+    Replicates of surprises and the gate on the surrogate are off: they would mix other arms into the one
+    that is compared.
+    """
     model = config.model
     changed = model.model_copy(
         update={
-            "strategy": model.strategy.model_copy(update={"arms": {strategy: 1.0}}),
+            "strategy": model.strategy.model_copy(update={"arms": {strategy: 1.0}, "replicates": 0.0}),
+            "validation": model.validation.model_copy(update={"every": 0}),
             "budget": model.budget.model_copy(
                 update={"experiments": experiments, "failures_in_a_row": None, "target": None}
             ),

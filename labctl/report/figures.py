@@ -14,8 +14,8 @@ import numpy as np
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
 from labctl.report.look import ARMS, FAILURES, pretty_unit, rounded, with_unit
+from labctl.scores import Scored, value_of
 from labctl.state import CampaignState, Experiment
-from labctl.summary import Scored, value_of
 from labctl_drivers.protocol import FailureKind
 
 Figure = dict[str, Any]

@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
 from labctl.report import figures, look, rows, slices, words
+from labctl.scores import scored
 from labctl.state import CampaignState
-from labctl.summary import scored
 from labctl.view import View
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -8,8 +8,8 @@ from labctl.errors import RequestError
 from labctl.files import write_whole
 from labctl.report.figures import Z_95, axis_type, best_so_far, padded, range_with_intervals
 from labctl.report.look import ARMS, FAILED_LIGHT, FAILURES, number, pretty_unit, with_unit
+from labctl.scores import scored, value_of
 from labctl.state import Experiment
-from labctl.summary import scored, value_of
 from labctl.view import View
 from labctl_drivers.protocol import FailureKind
 

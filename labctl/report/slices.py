@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from labctl.config import CampaignConfig
 from labctl.report.figures import FEW_POINTS, axis_type, failure_marker, padded, plain
 from labctl.report.look import ARMS, FAILURES, rounded, with_unit
+from labctl.scores import value_of
 from labctl.space.parameters import NUMERIC, Continuous, Parameter
 from labctl.state import CampaignState, Experiment
-from labctl.summary import value_of
 from labctl_drivers.protocol import FailureKind, Setting
 
 Floats = NDArray[np.float64]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.errors import RequestError
 from labctl.space.parameters import Continuous
 from labctl.space.space import Space
 from labctl_drivers.protocol import Recipe
@@ -20,7 +21,7 @@ _WALK_STEPS = 40
 _ROUNDING = 1e-9
 
 
-class NoRecipeError(ValueError):
+class NoRecipeError(RequestError):
     """The laws leave no recipe, or so few that none could be drawn."""
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from labctl.proposal import digest
 from labctl.space import Space
 from labctl.state import CampaignState, Experiment
-from labctl_drivers.protocol import FailureKind, Recipe
+from labctl_drivers.protocol import FailureKind
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def knowledge(state: CampaignState, space: Space, objectives: Sequence[str], goa
         results={name: _results(space, name, used, bounded) for name in objectives},
         X_done=space.encode([e.proposal.recipe for e in done]),
         X_pending=space.encode([e.proposal.recipe for e in pending]),
-        X_measured=space.encode([made(e) for e in used]),
+        X_measured=space.encode([e.made for e in used]),
         tried=state.tried,
         data=digest([[e.id, _told(e)] for e in (*used, *bounded)]),
     )
@@ -85,19 +85,12 @@ def _results(
     told = [(e, e.outcome.values[objective]) for e in used if e.outcome and objective in e.outcome.values]
     limits = [(e, b) for e in bounded if e.outcome and (b := e.outcome.bounds.get(objective))]
     return Results(
-        X=space.encode([made(e) for e, _ in told]),
+        X=space.encode([e.made for e, _ in told]),
         y=np.array([y for _, y in told], dtype=np.float64),
-        X_bounded=space.encode([made(e) for e, _ in limits]),
+        X_bounded=space.encode([e.made for e, _ in limits]),
         low=np.array([-np.inf if b.low is None else b.low for _, b in limits]),
         high=np.array([np.inf if b.high is None else b.high for _, b in limits]),
     )
-
-
-def made(experiment: Experiment) -> Recipe:
-    """The recipe that was really made: what was asked, but for the settings that the instrument reported."""
-    asked = experiment.proposal.recipe
-    actual = experiment.outcome.actual if experiment.outcome is not None else {}
-    return {name: actual.get(name, value) for name, value in asked.items()}
 
 
 def _usable(experiment: Experiment, goal: str) -> bool:
@@ -113,4 +106,4 @@ def _told(experiment: Experiment) -> object:
     if outcome is None:
         return None
     bounds = {name: bound.body() for name, bound in outcome.bounds.items()}
-    return [dict(made(experiment)), outcome.values, bounds]
+    return [dict(experiment.made), outcome.values, bounds]

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from labctl.ground import Ground
 from labctl.proposal import Alternative, Arm
 from labctl.space import Space
 from labctl.strategies.knowledge import Knowledge
 from labctl.strategies.surrogate import Surrogates
+from labctl.surprises import Surprise
 from labctl_drivers.protocol import Recipe
 
 
@@ -29,6 +32,9 @@ class Situation:
         done: how many experiments this strategy has proposed in the campaign so far.
         initial: how many experiments the start has in all.
         neighbours: how many known recipes novelty is measured against.
+        surprises: results to be measured again, most surprising first.
+        ground: the domain of the measured recipes, once there are enough.
+        verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first.
     """
 
     space: Space
@@ -42,6 +48,19 @@ class Situation:
     done: int = 0
     initial: int = 1
     neighbours: int = 15
+    surprises: Sequence[Surprise] = ()
+    ground: Ground | None = None
+    verdict: str | None = None
+
+    def within_trust(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which rows of X (n x d) may be chosen by predicted improvement alone, under the verdict.
+
+        All of them where the surrogate is trusted or was not judged yet; where it is good between the
+        measured recipes only, those that do not lie outside their domain.
+        """
+        if self.verdict in (None, "trusted") or self.ground is None:
+            return np.ones(len(X), dtype=bool)
+        return self.ground.inside(X)
 
 
 @dataclass(frozen=True, slots=True)

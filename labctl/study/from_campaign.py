@@ -10,7 +10,6 @@ from labctl.config import CampaignConfig
 from labctl.proposal import recipe_key
 from labctl.space import Formula, Space
 from labctl.state import CampaignState, Experiment
-from labctl.strategies.knowledge import made
 from labctl.study.study import Study
 
 
@@ -21,7 +20,7 @@ def of_campaign(config: CampaignConfig, space: Space, state: CampaignState) -> S
     names = sorted({name for e in done for name in _told(e)})
     columns = {name: _as_column([_told(e).get(name) for e in done]) for name in names}
     formula = next((n for n, p in space.parameters.items() if isinstance(p, Formula)), None)
-    recipes = [made(e) for e in done]
+    recipes = [e.made for e in done]
     y = [_value(e, goal) for e in done]
     return Study(
         name=config.name,

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 
-from labctl_models.acquisition.improvement import log_expected_improvement, log_expected_improvement_slopes
-from labctl_models.surrogates.protocol import Differentiable
+from labctl_models.acquisition.improvement import (
+    log_expected_improvement_at,
+    log_expected_improvement_slopes_at,
+)
+from labctl_models.surrogates.protocol import Averaged, Differentiable
 from labctl_models.threads import one_thread
 
 if TYPE_CHECKING:
@@ -71,15 +74,13 @@ def ascend(
     lower, upper = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     columns = np.asarray(sorted(set(free)), dtype=np.intp)
     cage = _Cage.around(X, columns, lower, upper, constraints)
-    belief = fitted.predict(X)
-    value = log_expected_improvement(belief.mean, belief.sd, incumbent)
+    value = log_expected_improvement_at(fitted, X, incumbent)
     if len(columns) == 0:
         return Ascent(X, value)
     with one_thread():
         for row, start in enumerate(X.copy()):
             end = cage.hold(start, _climb(fitted, incumbent, start, cage))
-            belief = fitted.predict(end[None])
-            reached = float(log_expected_improvement(belief.mean, belief.sd, incumbent)[0])
+            reached = float(log_expected_improvement_at(fitted, end[None], incumbent)[0])
             if reached > value[row]:
                 X[row], value[row] = end, reached
     return Ascent(X, value)
@@ -197,21 +198,20 @@ def _climb(fitted: Fitted, incumbent: float, start: Array, cage: _Cage) -> Array
 
 def _rise(fitted: Fitted, incumbent: float) -> Callable[[Array], tuple[float, Array]]:
     """The function x (d,) -> log expected improvement and its slope (d,), by its own slopes if any."""
-    if isinstance(fitted, Differentiable):
+    if isinstance(fitted, Averaged | Differentiable):
         smooth = fitted
 
         def by_slopes(x: Array) -> tuple[float, Array]:
-            belief, slope_mean, slope_sd = smooth.predict_with_slopes(x[None])
-            value, by_mean, by_sd = log_expected_improvement_slopes(belief.mean, belief.sd, incumbent)
-            return float(value[0]), by_mean[0] * slope_mean[0] + by_sd[0] * slope_sd[0]
+            value, slope = log_expected_improvement_slopes_at(smooth, x[None], incumbent)
+            return float(value[0]), slope[0]
 
         return by_slopes
 
     def by_differences(x: Array) -> tuple[float, Array]:
         d = len(x)
         shifts = DIFFERENCE * np.eye(d)
-        belief = fitted.predict(np.vstack([x, x + shifts, x - shifts]))
-        value = np.maximum(log_expected_improvement(belief.mean, belief.sd, incumbent), FLAT)
+        value = log_expected_improvement_at(fitted, np.vstack([x, x + shifts, x - shifts]), incumbent)
+        value = np.maximum(value, FLAT)
         return float(value[0]), (value[1 : d + 1] - value[d + 1 :]) / (2.0 * DIFFERENCE)
 
     return by_differences

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import erfcx, log_ndtr
 
+from labctl_models.surrogates.protocol import Averaged
+
 if TYPE_CHECKING:
-    from labctl_models.surrogates.protocol import Array, Fitted
+    from labctl_models.surrogates.protocol import Array, Differentiable, Fitted
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 SQRT_HALF = math.sqrt(0.5)
@@ -55,6 +57,44 @@ def log_expected_improvement_slopes(mean: Array, sd: Array, incumbent: float) ->
         by_mean = np.exp(log_ndtr(z) - safe_value)
         by_sd = np.exp(-0.5 * z * z - LOG_SQRT_2PI - safe_value)
     return value, np.where(sloped, by_mean, 0.0), np.where(sloped, by_sd, 0.0)
+
+
+def log_expected_improvement_at(fitted: Fitted, X: Array, incumbent: float) -> Array:
+    """Log expected improvement (q,) at the rows of X (q x d) as `fitted` believes.
+
+    An average of surrogates has the mean of its members' expected improvements (Snoek, Larochelle and
+    Adams, NeurIPS 2012), which is the expected improvement of its mixture, exactly.
+    """
+    if not isinstance(fitted, Averaged):
+        belief = fitted.predict(X)
+        return log_expected_improvement(belief.mean, belief.sd, incumbent)
+    each = fitted.components(X)
+    return _log_mean(log_expected_improvement(each.mean, each.sd, incumbent))
+
+
+def log_expected_improvement_slopes_at(
+    fitted: Differentiable | Averaged, X: Array, incumbent: float
+) -> tuple[Array, Array]:
+    """Log expected improvement (q,) at the rows of X (q x d) and its slope by x (q x d)."""
+    if not isinstance(fitted, Averaged):
+        belief, slope_mean, slope_sd = fitted.predict_with_slopes(X)
+        value, by_mean, by_sd = log_expected_improvement_slopes(belief.mean, belief.sd, incumbent)
+        return value, by_mean[:, None] * slope_mean + by_sd[:, None] * slope_sd
+    each, slopes_mean, slopes_sd = fitted.components_with_slopes(X)
+    values, by_mean, by_sd = log_expected_improvement_slopes(each.mean, each.sd, incumbent)
+    value = _log_mean(values)
+    # Each member counts by its share of the improvement.
+    shares = np.exp(values - np.where(np.isfinite(value), value, 0.0)) / len(values)
+    slopes = by_mean[:, :, None] * slopes_mean + by_sd[:, :, None] * slopes_sd
+    return value, np.einsum("sq,sqd->qd", shares, slopes)
+
+
+def _log_mean(values: Array) -> Array:
+    """Logarithm of the mean over the first axis of exp(values), -inf only where all are."""
+    highest = values.max(axis=0)
+    safe = np.where(np.isfinite(highest), highest, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(safe + np.log(np.exp(values - safe).mean(axis=0)), dtype=np.float64)
 
 
 def log_h(z: Array) -> Array:

@@ -53,20 +53,30 @@ class Twins:
 def twins(X: Array, recipes: NDArray[np.intp], *, eps: float = NEAR) -> Twins:
     """Exact and near duplicates among rows of X (n x d) with recipe codes (n,).
 
-    Rows without any difference in X are the same recipe for a model even if their keys differ.
+    Rows without any difference in X are twins for a model even if their keys differ.
     """
-    n = len(X)
     _, rows = np.unique(X, axis=0, return_inverse=True)
-    exact = np.bincount(recipes)[recipes] - 1
-    pairs = _near_pairs(X, eps)
-    same = _chains(recipes, rows.reshape(-1))
-    first = np.concatenate([pairs[0], same[0]])
-    second = np.concatenate([pairs[1], same[1]])
-    _, groups = connected_components(
-        coo_matrix((np.ones(len(first)), (first, second)), (n, n)), directed=False
+    _, first, kind, sizes = np.unique(
+        np.column_stack([rows.reshape(-1), recipes]),
+        axis=0, return_index=True, return_inverse=True, return_counts=True,
+    )  # fmt: skip
+    kind = kind.reshape(-1)
+    # From here on one row for each distinct pair of features and key, however often it was measured.
+    key = recipes[first]
+    a, b = _near_pairs(X[first], eps)
+    other = key[a] != key[b]
+    near = np.bincount(key, weights=sizes)[key] - 1.0
+    near += np.bincount(a[other], weights=sizes[b[other]], minlength=len(first))
+    near += np.bincount(b[other], weights=sizes[a[other]], minlength=len(first))
+    linked = _chain(key)
+    graph = coo_matrix(
+        (np.ones(len(a) + len(linked[0])), (np.r_[a, linked[0]], np.r_[b, linked[1]])),
+        (len(first), len(first)),
     )
-    near = np.maximum(_neighbours(n, pairs, recipes), exact)
-    return Twins(exact, near, groups.astype(np.intp), leak(near, n))
+    _, groups = connected_components(graph, directed=False)
+    exact = np.bincount(recipes)[recipes] - 1
+    found = near[kind].astype(np.intp)
+    return Twins(exact, found, groups[kind].astype(np.intp), leak(found, len(X)))
 
 
 def leak(near: NDArray[np.intp], n: int, *, training: float = TRAINING) -> float:
@@ -90,53 +100,36 @@ def leak(near: NDArray[np.intp], n: int, *, training: float = TRAINING) -> float
 
 
 def _near_pairs(X: Array, eps: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs i < j of rows that differ by at most eps in every column.
+    """Pairs of rows, each once, that differ by at most eps in every column.
 
     Rows are sorted along the column that varies most, so that only those within eps there are compared.
     """
     n = len(X)
-    scale = np.ptp(X, axis=0)
-    column = int(np.argmax([len(np.unique(np.floor(x / eps))) for x in X.T])) if X.shape[1] and n else 0
-    if n < 2 or X.shape[1] == 0 or scale.max() == 0.0:  # noqa: PLR2004  a pair needs two rows
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    order = np.argsort(X[:, column], kind="stable")
+    eps *= 1.0 + 1e-9
+    column = int(np.argmax([len(np.unique(np.floor(x / eps))) for x in X.T])) if X.shape[1] else 0
+    order = np.argsort(X[:, column], kind="stable") if X.shape[1] else np.arange(n)
     S = X[order]
-    ends = np.searchsorted(S[:, column], S[:, column] + eps * (1 + 1e-9), side="right")
-    first: list[NDArray[np.intp]] = []
-    second: list[NDArray[np.intp]] = []
-    rows = 0
-    while rows < n:
+    ends = np.searchsorted(S[:, column], S[:, column] + eps, side="right") if X.shape[1] else np.full(n, n)
+    first, second = [np.empty(0, np.intp)], [np.empty(0, np.intp)]
+    begin = 0
+    while begin < n:
         # As many rows at once as fit a block of distances.
-        last = rows + 1
-        while last < n and (last + 1 - rows) * (ends[last] - rows) <= CHUNK_ENTRIES:
-            last += 1
-        block = cdist(S[rows:last], S[rows : ends[last - 1]], "chebyshev") <= eps * (1 + 1e-9)
-        a, b = np.nonzero(np.triu(block, 1))
-        first.append(order[a + rows])
-        second.append(order[b + rows])
-        rows = last
+        end = begin + 1
+        while end < n and (end + 1 - begin) * (ends[end] - begin) <= CHUNK_ENTRIES:
+            end += 1
+        close = cdist(S[begin:end], S[begin : ends[end - 1]], "chebyshev") <= eps
+        a, b = np.nonzero(np.triu(close, 1))
+        first.append(order[a + begin])
+        second.append(order[b + begin])
+        begin = end
     return np.concatenate(first), np.concatenate(second)
 
 
-def _chains(*codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _chain(codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pairs that link all rows of equal code, one to the next."""
-    first, second = [], []
-    for code in codes:
-        order = np.argsort(code, kind="stable")
-        linked = code[order][1:] == code[order][:-1]
-        first.append(order[:-1][linked])
-        second.append(order[1:][linked])
-    return np.concatenate(first), np.concatenate(second)
-
-
-def _neighbours(
-    n: int, pairs: tuple[NDArray[np.intp], NDArray[np.intp]], recipes: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Rows near each row, those of the same recipe counted once whether near in X or not."""
-    a, b = pairs
-    other = recipes[a] != recipes[b]
-    found = np.bincount(a[other], minlength=n) + np.bincount(b[other], minlength=n)
-    return np.asarray(found + np.bincount(recipes)[recipes] - 1, dtype=np.intp)
+    order = np.argsort(codes, kind="stable")
+    linked = codes[order][1:] == codes[order][:-1]
+    return order[:-1][linked], order[1:][linked]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ class Screen:
 
     Attributes:
         fields: (m,) names, the strongest first.
-        strength: (m,) |Spearman's correlation| with the residuals, or the square root of η² for categories.
+        strength: (m,) in [0, 1]; |Spearman's correlation| with the residuals, the square root of η² for
+            categories, and of run order the correlation of neighbours or the drift over the steadiest one.
         explained: (m,) share of the rank variance of the residuals beyond what chance explains.
         p: (m,) adjusted for having looked at all of them: the share of permutations in which any field does
             as well.
@@ -171,7 +172,9 @@ def _strengths(ranks: Array, designs: Mapping[str, Array], time: NDArray[np.intp
     if time is not None:
         ordered = ranks[:, time]
         found[:, -2] = np.abs((ordered[:, 1:] * ordered[:, :-1]).sum(axis=1))
-        found[:, -1] = np.abs(np.cumsum(ordered, axis=1)).max(axis=1)
+        # Over the largest cumulated sum that any order of these ranks has: 1 is a steady drift.
+        steady = np.abs(np.cumsum(np.sort(ranks[0]))).max()
+        found[:, -1] = np.abs(np.cumsum(ordered, axis=1)).max(axis=1) / steady
     return found
 
 

@@ -38,7 +38,7 @@ NEIGHBOURS = 7
 FEWEST_VALUES = 30
 # A factor is told from ordinary scatter where it is this many standard deviations away, and recognised
 # where the value is within the other number of them from where the unit would put it.
-FAR, CLOSE = 8.0, 2.0
+FAR, CLOSE = 8.0, 3.0
 EXPLAINED = 0.8
 # A long tail thins out, another unit stands apart: between them may lie so many values for each beyond.
 BETWEEN = 0.25
@@ -98,25 +98,30 @@ def unit_outliers(values: Array, expected: Array) -> UnitOutliers:
 def _explained(
     off: Array, sd: float, limit: float, marks: Mapping[str, float]
 ) -> tuple[NDArray[np.intp], str, bool] | None:
-    """Outliers that one mark explains, its name and sign; None unless it explains most of them."""
+    """Outliers on one side that one mark explains, its name and whether they are too large; or None.
+
+    Marks too close to be told apart at this scatter are all named.
+    """
     outlying = np.abs(off) > limit * sd
-    count = int(outlying.sum())
-    if count == 0:
-        return None
     # Where half a value of so many normal ones is expected: the outer edge of the ordinary.
     edge = float(-ndtri(0.25 / len(off))) * sd
-    best: tuple[NDArray[np.intp], str, bool] | None = None
-    for name, mark in marks.items():
-        if mark < FAR * sd:
-            continue
+    best: tuple[NDArray[np.intp], bool] | None = None
+    for mark in marks.values():
         for sign in (1.0, -1.0):
-            rows = np.flatnonzero(outlying & (np.abs(off - sign * mark) <= CLOSE * sd))
+            beyond = outlying & (sign * off > 0.0)
+            rows = np.flatnonzero(beyond & (np.abs(off - sign * mark) <= CLOSE * sd))
             between = np.count_nonzero((sign * off > edge) & (sign * off < mark - CLOSE * sd))
-            apart = between <= max(1.0, BETWEEN * len(rows))
-            agreed = len(rows) >= max(1.0, EXPLAINED * count)
+            apart = mark >= FAR * sd and between <= max(1.0, BETWEEN * len(rows))
+            agreed = len(rows) >= max(1.0, EXPLAINED * np.count_nonzero(beyond))
             if apart and agreed and (best is None or len(rows) > len(best[0])):
-                best = (rows, name, sign > 0)
-    return best
+                best = (rows, sign > 0.0)
+    if best is None:
+        return None
+    found = float(np.abs(np.median(off[best[0]])))
+    error = CLOSE * sd / math.sqrt(len(best[0]))
+    nearest_mark = min(marks, key=lambda name: abs(marks[name] - found))
+    names = [name for name, mark in marks.items() if abs(mark - found) <= error] or [nearest_mark]
+    return best[0], " or ".join(names), best[1]
 
 
 def expected_from_neighbours(X: Array, y: Array) -> Array:

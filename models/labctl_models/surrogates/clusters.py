@@ -49,6 +49,14 @@ def nearest(Q: Array, known: Array, k: int = 1) -> tuple[Array, NDArray[np.intp]
     return distance, index
 
 
+def farthest(Q: Array, known: Array) -> float:
+    """The largest distance between a row of Q (q x d) and a known row (n x d)."""
+    rows = max(1, CHUNK_ENTRIES // len(known))
+    return max(
+        float(scaled_distances(Q[begin : begin + rows], known).max()) for begin in range(0, len(Q), rows)
+    )
+
+
 def nearest_other(Z: Array, k: int = 1) -> tuple[Array, NDArray[np.intp]]:
     """Distances (n x k) from each row to its k nearest other rows, ascending, and which rows those are.
 

@@ -57,6 +57,19 @@ class Differentiable(Protocol):
         ...
 
 
+@runtime_checkable
+class Averaged(Protocol):
+    """A fitted surrogate that believes in several normals of equal weight; acquisition averages over them."""
+
+    def components(self, X: Array) -> Prediction:
+        """The members' beliefs at X (q x d): mean and sd are S x q for S members."""
+        ...
+
+    def components_with_slopes(self, X: Array) -> tuple[Prediction, Array, Array]:
+        """The same, then d mean / d x and d sd / d x (both S x q x d); for few rows."""
+        ...
+
+
 class Surrogate(Protocol):
     """A recipe for fitting: holds settings, no data."""
 

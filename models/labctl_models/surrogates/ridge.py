@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import eigh
 
 from labctl_models.surrogates.data import checked, checked_rows, standardisation
 from labctl_models.surrogates.plain import card_without_likelihood
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from labctl_models.card import Card, Hyperparameter
     from labctl_models.surrogates.protocol import Array
 
+RELATIVE_RANK = 1e-12
 PENALTIES = tuple(10.0 ** np.arange(-3.0, 3.5, 0.5))
 
 
@@ -70,7 +72,7 @@ class Ridge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Basis:
-    """The singular value decomposition U s V' of the centred X, from which every alpha follows."""
+    """The singular vectors and values of the centred X = U s V', from which every alpha follows."""
 
     centre: Array
     offset: float
@@ -81,9 +83,19 @@ class _Basis:
 
     @classmethod
     def of(cls, X: Array, z: Array) -> _Basis:
+        """Through the eigenvectors of the smaller of X'X and XX'.
+
+        LAPACK's quick singular value decomposition fails on some rank-deficient tables of features, and
+        values too small for their square to be accurate are nothing beside the penalty.
+        """
         centre, offset = X.mean(axis=0), float(z.mean())
-        U, s, Vt = np.linalg.svd(X - centre, full_matrices=False)
-        return cls(centre, offset, U, s, Vt, z - offset)
+        x = X - centre
+        tall = len(x) > x.shape[1]
+        squares, vectors = eigh(x.T @ x if tall else x @ x.T)
+        kept = squares > RELATIVE_RANK * max(float(squares[-1]), np.finfo(np.float64).tiny)
+        s, vectors = np.sqrt(squares[kept]), vectors[:, kept]
+        U, V = (x @ vectors / s, vectors) if tall else (vectors, x.T @ vectors / s)
+        return cls(centre, offset, U, s, V.T, z - offset)
 
     def slopes(self, alpha: float) -> Array:
         return np.asarray(self.Vt.T @ (self.s / (self.s**2 + alpha) * (self.U.T @ self.z)), dtype=np.float64)

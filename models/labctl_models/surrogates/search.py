@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
@@ -14,13 +14,13 @@ from labctl_models.surrogates.evidence import (
     SMALLEST_LENGTHSCALE,
     SMALLEST_NOISE_VARIANCE,
     NotPositiveDefiniteError,
-    Problem,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labctl_models.card import Hyperparameter
+    from labctl_models.surrogates.evidence import LogNormal
     from labctl_models.surrogates.protocol import Array
 
 # A thousand lengthscales across the cube is a flat line, and a noise variance of 100 is ten times the
@@ -29,6 +29,24 @@ LARGEST_LOG = math.log(1e3)
 LARGEST_NOISE_LOG = math.log(1e2)
 MAX_STEPS = 200
 HOPELESS = 1e25
+
+
+class Landscape(Protocol):
+    """What is climbed: minus a log posterior over theta = (log lengthscales (d), log noise variance)."""
+
+    @property
+    def X(self) -> Array:
+        """The recipes (n x d)."""
+        ...
+
+    @property
+    def prior(self) -> LogNormal:
+        """Prior of every lengthscale."""
+        ...
+
+    def negative(self, theta: Array) -> tuple[float, Array]:
+        """Minus the log posterior at theta and its gradient; `NotPositiveDefiniteError` where it fails."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +67,7 @@ def usual_starts(n: int) -> int:
 
 
 def most_probable(
-    problem: Problem, *, seed: int, start: Mapping[str, Hyperparameter] | None, starts: int
+    problem: Landscape, *, seed: int, start: Mapping[str, Hyperparameter] | None, starts: int
 ) -> Found:
     """Maximise the posterior density of the hyperparameters with L-BFGS-B from `starts` places.
 
@@ -75,15 +93,15 @@ def most_probable(
     return Found(np.exp(theta[:d]), math.exp(theta[d]), tuple(remarks))
 
 
-def _climb_all(problem: Problem, starts: list[Array]) -> tuple[float, Array] | None:
+def _climb_all(problem: Landscape, starts: list[Array]) -> tuple[float, Array] | None:
     ends = [end for end in (_climb(problem, _clip(theta)) for theta in starts) if end is not None]
     return min(ends, key=lambda end: end[0], default=None)
 
 
-def _climb(problem: Problem, theta: Array) -> tuple[float, Array] | None:
+def _climb(problem: Landscape, theta: Array) -> tuple[float, Array] | None:
     """One ascent from theta: (minus log posterior, theta) at its end, or None when nothing was finite."""
     d = len(theta) - 1
-    lower, upper = _bounds(d)
+    lower, upper = bounds(d)
     result = minimize(
         lambda t: _safe(problem, t),
         theta,
@@ -96,7 +114,7 @@ def _climb(problem: Problem, theta: Array) -> tuple[float, Array] | None:
     return None if value >= HOPELESS else (value, np.asarray(result.x, dtype=np.float64))
 
 
-def _safe(problem: Problem, theta: Array) -> tuple[float, Array]:
+def _safe(problem: Landscape, theta: Array) -> tuple[float, Array]:
     try:
         value, gradient = problem.negative(theta)
     except NotPositiveDefiniteError:
@@ -106,34 +124,35 @@ def _safe(problem: Problem, theta: Array) -> tuple[float, Array]:
     return value, gradient
 
 
-def _bounds(d: int) -> tuple[Array, Array]:
+def bounds(d: int) -> tuple[Array, Array]:
+    """Lowest and highest theta (both d + 1) that are searched."""
     lower = np.append(np.full(d, math.log(SMALLEST_LENGTHSCALE)), math.log(SMALLEST_NOISE_VARIANCE))
     upper = np.append(np.full(d, LARGEST_LOG), LARGEST_NOISE_LOG)
     return lower, upper
 
 
 def _clip(theta: Array) -> Array:
-    return np.asarray(np.clip(theta, *_bounds(len(theta) - 1)), dtype=np.float64)
+    return np.asarray(np.clip(theta, *bounds(len(theta) - 1)), dtype=np.float64)
 
 
-def _prior_mode(problem: Problem) -> Array:
+def _prior_mode(problem: Landscape) -> Array:
     d = problem.X.shape[1]
     return np.append(np.full(d, math.log(problem.prior.mode)), math.log(NOISE_PRIOR.mode))
 
 
-def _prior_median(problem: Problem) -> Array:
+def _prior_median(problem: Landscape) -> Array:
     d = problem.X.shape[1]
     return np.append(np.full(d, problem.prior.location), NOISE_PRIOR.location)
 
 
-def _smooth(problem: Problem) -> Array:
+def _smooth(problem: Landscape) -> Array:
     """The prior's median lengthscales with hardly any noise: a response that explains everything."""
     theta = _prior_median(problem)
     theta[-1] = math.log(3.0 * SMALLEST_NOISE_VARIANCE)
     return theta
 
 
-def _draws(problem: Problem, seed: int, count: int) -> list[Array]:
+def _draws(problem: Landscape, seed: int, count: int) -> list[Array]:
     """Lengthscales between the prior's mode and median, each column for itself, with a noise of the prior."""
     d = problem.X.shape[1]
     rng = np.random.default_rng(seed)

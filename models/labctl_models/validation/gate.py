@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -132,6 +132,22 @@ def _rule(e: Evidence, shuffled: float, loco: float, retained: float) -> tuple[L
         f"folds {retained:.0%} remains."
     )
     return "trusted", reason, e.name
+
+
+def gate_without_regions(evidence: Evidence, why: str) -> Verdict:
+    """The verdict when no region can be held out: at best "interpolation only", by shuffled folds alone.
+
+    Both kinds of error in the evidence are then those of shuffled folds; `why` says why there is no region.
+    """
+    verdict = gate(evidence)
+    if verdict.level == "lookup table":
+        return replace(verdict, reason=verdict.reason.replace("whole clusters held out", "rows held out"))
+    reason = (
+        f"No region could be held out, so nothing is known of recipes beyond the measured ones: {why} On "
+        f"shuffled folds {evidence.name} errs {evidence.shuffled:.3g}, the nearest neighbour "
+        f"{evidence.nearest_shuffled:.3g} and the mean {evidence.mean_shuffled:.3g}."
+    )
+    return replace(verdict, level="interpolation only", reason=reason)
 
 
 def _skill(error: float, of_mean: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata
 
-from labctl_models.surrogates.clusters import nearest
+from labctl_models.surrogates.clusters import farthest, nearest
 from labctl_models.validation.scores import correlation
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ PERMUTATIONS = 200
 NEIGHBOURS = (1, 5)
 QUANTILES = (0.25, 0.5, 0.75)
 TWIN = 1e-6
+NEAR_QUANTILE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Leakage:
             than two classes over each against the rest (both are conventions of this project).
         memorisation: For 1 and 5 neighbours, pooled over folds.
         smoothness: Rank correlation of a held-out row's distance to the training rows and its absolute
-            error; clearly positive means that errors follow distance, as a lookup table's do. NaN without
-            predictions.
+            error; clearly positive means that errors follow distance, as a lookup table's do. NaN for
+            classes and without predictions.
         twins: Share of held-out rows with an equal row in training.
         near_twins: Share with a training row nearer than the 1 % quantile of nearest-neighbour distances
             within the table.
@@ -100,12 +101,13 @@ def ave_bias(
 
     Wallach and Heifets, J. Chem. Inf. Model. 58, 916 (2018): H(V, T) is the mean over 51 thresholds in
     [0, 1] of the share of V nearer to T than the threshold; AVE = H(Va,Ta) - H(Va,Ti) + H(Vi,Ti) - H(Vi,Ta).
-    Distances are divided by the largest of these nearest-neighbour distances, which is given back.
+    Distances are divided by the largest between a row of V and one of T, which is given back: outlying rows
+    make it large and the bias small.
     """
     if min(v.sum(), (~v).sum(), t.sum(), (~t).sum()) < fewest:
         return NO_AVE
     to_active, to_inactive = nearest(V, T[t])[0][:, 0], nearest(V, T[~t])[0][:, 0]
-    largest = float(max(to_active.max(), to_inactive.max()))
+    largest = farthest(V, T)
     if largest == 0.0:
         return Ave(0.0, 0.0, 0.0, 0.0, 0.0)
     to_active, to_inactive = to_active / largest, to_inactive / largest
@@ -145,29 +147,33 @@ def memorisation(
     return Memorisation(k, skill, float(null.mean()), z, p)
 
 
-def leakage(
-    task: Task, Z: Array, split: Split, held_out: HeldOut | None, own: Array, *, seed: int = 0
-) -> Leakage:
+def leakage(task: Task, Z: Array, split: Split, own: Array, *, seed: int = 0) -> Leakage:
     """What a split gives away: Z (n x d) standardised rows, `own` (n,) distance to the nearest other row.
 
-    `held_out` are a model's predictions on this split, for the smoothness leak.
+    The smoothness leak needs predictions and is left NaN; see `smoothness`.
     """
     Y = np.eye(task.classes)[task.labels] if task.classes else task.y[:, None]
-    tests = np.concatenate([test for _, test in split.folds])
-    distance = np.concatenate([nearest(Z[test], Z[train])[0][:, 0] for train, test in split.folds])
-    positive = own[own > TWIN]
-    near = float(np.quantile(positive, 0.01)) if len(positive) else 0.0
-    smoothness = math.nan
-    if held_out is not None and not task.classes:
-        error = np.abs(held_out.mean - task.y[held_out.rows])
-        smoothness = correlation(rankdata(distance), rankdata(error))
+    distance = _distances(Z, split)
+    apart = own[own > TWIN]
+    near = max(TWIN, float(np.quantile(apart, NEAR_QUANTILE))) if len(apart) else TWIN
     return Leakage(
         ave=_mean_ave(task, Z, split),
         memorisation=tuple(memorisation(Z, Y, split.folds, k, seed=seed) for k in NEIGHBOURS),
-        smoothness=smoothness,
-        twins=float(np.mean(distance <= TWIN)) if len(tests) else math.nan,
-        near_twins=float(np.mean(distance <= max(near, TWIN))) if len(tests) else math.nan,
+        smoothness=math.nan,
+        twins=float(np.mean(distance <= TWIN)),
+        near_twins=float(np.mean(distance <= near)),
     )
+
+
+def smoothness(task: Task, Z: Array, split: Split, held_out: HeldOut) -> float:
+    """Rank correlation of the distance of held-out rows to training and their absolute error; for numbers."""
+    error = np.abs(held_out.mean - task.y[held_out.rows])
+    return correlation(rankdata(_distances(Z, split)), rankdata(error))
+
+
+def _distances(Z: Array, split: Split) -> Array:
+    """Distance of each held-out row to the nearest training row, in the order of the folds."""
+    return np.concatenate([nearest(Z[test], Z[train])[0][:, 0] for train, test in split.folds])
 
 
 def _mean_ave(task: Task, Z: Array, split: Split) -> Ave:

@@ -170,8 +170,7 @@ class _Course:
         began = self.clock()
         try:
             parts = [
-                fit_and_predict(runner.candidate, self.task, self.X, fold, self.seed)
-                for fold in split.folds
+                fit_and_predict(runner.candidate, self.task, self.X, fold, self.seed) for fold in split.folds
             ]
         except Exception as error:  # noqa: BLE001  a candidate may be anybody's; its failure is its own
             runner.cpu_s += self.clock() - began

@@ -6,22 +6,20 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from labctl_models.surrogates.clusters import nearest_other, standardised
 from labctl_models.threads import one_thread
-from labctl_models.validation import chemistry
-from labctl_models.validation.candidates import default_candidates, default_classifiers
-from labctl_models.validation.checks import checked_groups, checked_table, cube_law, unit_cube
+from labctl_models.validation.candidates import MEAN, NEAREST, default_candidates, default_classifiers
+from labctl_models.validation.checks import checked_table, cube_law, unit_cube
 from labctl_models.validation.leakage import Leakage, leakage, smoothness
-from labctl_models.validation.race import Race, race
-from labctl_models.validation.splits import by_group, kernel_loco, loco, ordered_groups, shuffled
-from labctl_models.validation.summary import Report, Summary, summarise
+from labctl_models.validation.plan import extra_splits, planned
+from labctl_models.validation.race import Entry, Race, race
+from labctl_models.validation.splits import twins
+from labctl_models.validation.summary import Report, report, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from labctl_models.surrogates.basis import Law
     from labctl_models.surrogates.protocol import Array
@@ -30,11 +28,10 @@ if TYPE_CHECKING:
     from labctl_models.validation.gate import Verdict
     from labctl_models.validation.heldout import Task
     from labctl_models.validation.reliability import Calibration
+    from labctl_models.validation.summary import Summary
 
-KERNEL_KS = (3, 6, 10)
-"""Numbers of clusters of the kernelised clusterings, which only the yardsticks and the best run on."""
 RESERVE = 0.03
-"""Share of the budget kept for what follows the race."""
+"""Share of the budget kept for what follows the races."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +41,7 @@ class Validation:
     Attributes:
         n: Rows.
         d: Columns.
-        classes: Number of classes; 0 for numbers.
+        classes: The names of the classes, by number; none for numbers.
         best: The candidate with the least error on held-out clusters, yardsticks aside; None if all failed.
             Whether it may be called a winner is the verdict's to say.
         verdict: Trusted, interpolation only or lookup table, and why.
@@ -57,13 +54,13 @@ class Validation:
         calibration: Of the best, by "shuffled" and "loco"; empty for classes.
         inflation: Factor for the sd outside the domain: rms(z) on held-out clusters, at least 1.
         leakage: By "shuffled" and "loco".
-        race: Every prediction that was made, by candidate and split.
+        entries: Every prediction that was made, by candidate and split.
         cpu_s: Processor seconds of the whole.
     """
 
     n: int
     d: int
-    classes: int
+    classes: tuple[str, ...]
     best: str | None
     verdict: Verdict
     candidates: tuple[Report, ...]
@@ -74,7 +71,7 @@ class Validation:
     calibration: Mapping[str, Calibration]
     inflation: float
     leakage: Mapping[str, Leakage]
-    race: Race
+    entries: tuple[Entry, ...]
     cpu_s: float
 
 
@@ -92,6 +89,7 @@ def validate(
     ks: Iterable[int] = range(2, 11),
     seeds: Iterable[int] = (0, 1, 2),
     seed: int = 0,
+    keep_twins_together: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Validation:
     """Validate candidates on X (n x d, any units) and y (n,), within `budget_s` processor seconds.
@@ -112,6 +110,8 @@ def validate(
         ks: Numbers of clusters.
         seeds: Seeds of the clusterings; the first is worked through before the next begins.
         seed: Seed of everything else.
+        keep_twins_together: Whether rows of the same recipe share a fold in shuffled folds too. They do not
+            by default, because that is the usual practice whose flattery is to be shown.
         progress: Called with a short text before each step.
 
     Raises:
@@ -120,46 +120,88 @@ def validate(
     """
     began = time.process_time()
     X, task, names = checked_table(X, y, classify=classify)
-    columns = checked_groups(groups, len(X))
     cube, low, spread = unit_cube(X)
     if candidates is None:
         candidates = default_classifiers() if names else default_candidates(cube_law(law, low, spread))
+    if not {MEAN, NEAREST} <= {candidate.name for candidate in candidates if candidate.baseline}:
+        raise ValueError(f"the candidates need baselines named {MEAN!r} and {NEAREST!r} to be judged by")
     with one_thread():
         Z = standardised(X)
         distance, neighbour = nearest_other(Z)
         near = neighbour[:, 0]
-        plan = _plan(X, near, ks=tuple(ks), seeds=tuple(seeds), seed=seed)
-        extra = _extra(X, near, columns, order, formulas, seed)
-        leaks = {
-            split.kind: leakage(task, Z, split, distance[:, 0], seed=seed) for split in plan.looked_into
-        }
-    left = budget_s * (1.0 - RESERVE) - (time.process_time() - began)
+        extra = extra_splits(X, near, groups=groups, order=order, formulas=formulas, seed=seed)
+        together = twins(X) if keep_twins_together else None
+        plan = planned(X, near, ks=ks, seeds=seeds, seed=seed, extra=extra, together=together)
+        leaks = {s.kind: leakage(task, Z, s, distance[:, 0], seed=seed) for s in plan.looked_into}
+    deadline = began + budget_s * (1.0 - RESERVE)
+    left = deadline - time.process_time()
     judge = "loco" if plan.regions else "shuffled"
-    run = race(
-        task, cube, plan.rungs, candidates, budget_s=left, seed=seed, judge=judge, progress=progress
+    run = race(task, cube, plan.rungs, candidates, budget_s=left, seed=seed, judge=judge, progress=progress)
+    summary = summarise(task, run, regions=bool(plan.regions), why_none=plan.why_none, seed=seed)
+    left = deadline - time.process_time()
+    more = _on_others(
+        task, cube, extra, candidates, run=run, summary=summary, left=left, seed=seed, progress=progress
     )
-    first = summarise(task, run, judge=judge, refused=plan.refused, seed=seed)
-    run = _extended(first, run, task, cube, candidates, extra, began, budget_s, seed, progress)
-    summary = replace(first, reports=first.reports_with(task, run))
-    for split in plan.looked_into:
-        leader = summary.predictions.get(split)
-        if leader is not None and not task.classes:
-            found = smoothness(task, Z, split, leader)
-            leaks[split.kind] = replace(leaks[split.kind], smoothness=found)
+    entries = _joined(summary.entries, more)
+    if not task.classes:
+        for split in plan.looked_into:
+            found = summary.predictions(split)
+            if found is not None:
+                leak = smoothness(task, Z, split, found)
+                leaks[split.kind] = replace(leaks[split.kind], smoothness=leak)
     return Validation(
         n=X.shape[0],
         d=X.shape[1],
-        classes=task.classes,
+        classes=names,
         best=summary.best,
         verdict=summary.verdict,
-        candidates=summary.reports,
+        candidates=tuple(report(task, entry) for entry in entries),
         splits=(*plan.made, *extra),
-        missed=run.missed,
+        missed=(*run.missed, *(split for split in extra if split.accepted and split not in more.splits)),
         stack_weights=summary.stack_weights,
         nested_error=summary.nested_error,
         calibration=summary.calibration,
         inflation=summary.inflation,
         leakage=leaks,
-        race=run,
+        entries=entries,
         cpu_s=time.process_time() - began,
+    )
+
+
+def _on_others(
+    task: Task,
+    cube: Array,
+    extra: tuple[Split, ...],
+    candidates: Sequence[Candidate],
+    *,
+    run: Race,
+    summary: Summary,
+    left: float,
+    seed: int,
+    progress: Callable[[str], None] | None,
+) -> Race:
+    """The yardsticks and the best single candidate on the splits of other kinds, as far as time allows."""
+    finalists = [one for one in candidates if one.baseline or one.name == summary.best_alone]
+    folds = sum(split.k for split in run.splits)
+    each = sum(run.entry(one.name).cpu_s for one in finalists) / max(1, folds)
+    affordable, planned_folds = [], 0
+    for split in extra:
+        planned_folds += split.k if split.accepted else 0
+        if split.accepted and each * planned_folds <= left:
+            affordable.append(split)
+    return race(task, cube, [affordable], finalists, budget_s=left, seed=seed, progress=progress)
+
+
+def _joined(entries: tuple[Entry, ...], more: Race) -> tuple[Entry, ...]:
+    """Entries with what they did on further splits."""
+    further = {entry.name: entry for entry in more.entries}
+    return tuple(
+        replace(
+            entry,
+            held_out={**entry.held_out, **further[entry.name].held_out},
+            cpu_s=entry.cpu_s + further[entry.name].cpu_s,
+        )
+        if entry.name in further
+        else entry
+        for entry in entries
     )

@@ -1,0 +1,33 @@
+"""Recipes of which the surrogate knows least, wherever they lie."""
+
+import numpy as np
+
+from labctl.proposal import Alternative, Arm
+from labctl.strategies.candidates import candidates
+from labctl.strategies.protocol import Choice, Situation
+
+_ALTERNATIVES = 3
+
+
+class Explore:
+    """Choose the candidate whose outcome the surrogate is least sure of.
+
+    Unlike improvement, it may leave the domain of the known recipes under any verdict: what is learnt
+    there does not depend on the surrogate being right.
+    """
+
+    arm: Arm = "explore"
+    needs_results = 2
+
+    def choose(self, situation: Situation) -> Choice | None:
+        """Choose the recipe with the largest predicted standard deviation."""
+        among = candidates(situation)
+        if not len(among):
+            return None
+        sd = situation.surrogates.of(situation.goal).predict(among.X).sd
+        rows = among.best(np.asarray(sd), situation.allowed, 1 + _ALTERNATIVES)
+        if not rows:
+            return None
+        others = tuple(Alternative(recipe=dict(among.recipe(row)), value=float(sd[row])) for row in rows[1:])
+        because = f"the surrogate is least sure here (± {sd[rows[0]]:.2g}), whatever is to be expected"
+        return Choice(among.recipe(rows[0]), because, "predicted_sd", float(sd[rows[0]]), others)

@@ -1,0 +1,32 @@
+"""Prospective calibration at work: predictions are widened when those written before were too sure."""
+
+import numpy as np
+
+from labctl.config import CampaignConfig
+from labctl.scores import scored
+from labctl.state import CampaignState
+
+
+def widening(config: CampaignConfig, state: CampaignState) -> float:
+    """By what factor predictions are widened, because those written before were too sure of themselves.
+
+    1 until the anytime-valid alarm on the coverage of the goal's predictions. After an alarm the factor
+    grows so that the past intervals would have covered as often as they promised, and later predictions,
+    which are written with it, are watched anew.
+    """
+    from labctl_models.audit.prospective import watch  # noqa: PLC0415
+
+    results = scored(config, state)
+    factor, start = 1.0, 0
+    while start < len(results):
+        part = results[start:]
+        y = np.array([s.measured for s in part])
+        mean = np.array([s.predicted.mean for s in part])
+        sd = np.array([max(s.predicted.measurement_sd, 1e-300) for s in part])
+        seen = watch(y, mean, sd)
+        if seen.alarm_at is None:
+            break
+        told = watch(y[: seen.alarm_at], mean[: seen.alarm_at], sd[: seen.alarm_at])
+        factor *= told.inflation
+        start += seen.alarm_at
+    return factor

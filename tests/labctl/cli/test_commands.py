@@ -1,0 +1,287 @@
+"""Commands as a shell sees them: one JSON object, exit codes, one sentence for what is wrong."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.cli import main
+from labctl.cli.app import app
+from labctl.ledger import Ledger
+
+Written = Callable[..., Path]
+Labctl = Callable[..., "Said"]
+
+AS_A_SHELL_DOES = "import sys; from labctl.cli import main; sys.exit(main())"
+
+
+class Said:
+    """What a command left behind."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> dict[str, Any]:
+        assert self.out.count("\n") == 1, "exactly one line"
+        content = json.loads(self.out)
+        assert isinstance(content, dict)
+        return content
+
+
+@pytest.fixture
+def labctl(capfd: pytest.CaptureFixture[str]) -> Labctl:
+    def run(*arguments: object) -> Said:
+        code = main([str(a) for a in arguments])
+        captured = capfd.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+def one_sentence(said: Said, code: int) -> str:
+    assert said.code == code
+    assert said.err.startswith("labctl: ")
+    assert said.err.count("\n") == 1
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def commands() -> list[list[str]]:
+    names = [[c.name] for c in app.registered_commands if c.name]
+    for group in app.registered_groups:
+        names += [
+            [group.name, c.name] for c in group.typer_instance.registered_commands if group.name and c.name
+        ]
+    return names
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_help(labctl: Labctl, command: list[str]) -> None:
+    said = labctl(*command, "--help")
+    assert said.code == 0
+    assert "Usage: " in said.out
+    assert said.err == ""
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    script = (
+        "import sys\nfrom labctl.cli import main\ncode = main(['--help'])\n"
+        "heavy = ['torch', 'pandas', 'scipy', 'numpy', 'bluesky', 'pymatgen', 'plotly', 'pint', 'pydantic']\n"
+        "print('HEAVY', code, [name for name in heavy if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "HEAVY 0 []"
+
+
+def test_status_and_verify_need_no_science(replay_campaign: Written, labctl: Labctl) -> None:
+    file = replay_campaign()
+    labctl("run", file, "--experiments", 1)
+    script = (
+        "import sys\nfrom labctl.cli import main\n"
+        f"main(['status', {str(file)!r}, '--json']); main(['verify', {str(file)!r}])\n"
+        "heavy = ['torch', 'botorch', 'pandas', 'bluesky', 'pymatgen']\n"
+        "print('HEAVY', [name for name in heavy if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_run_gives_one_object_and_progress_on_stderr(replay_campaign: Written, labctl: Labctl) -> None:
+    file = replay_campaign()
+    said = labctl("run", file, "--experiments", 3, "--json")
+    assert said.code == 0
+    assert said.json["experiments"] == 3
+    assert said.json["status"] == "finished"
+    assert [line.split()[0] for line in said.err.splitlines() if line.startswith("e0")] == [
+        "e0001",
+        "e0002",
+        "e0003",
+    ]
+    words = labctl("run", file)
+    assert words.code == 0
+    assert "6, of which" in words.out
+
+
+def test_looking_commands_agree(replay_campaign: Written, labctl: Labctl, tmp_path: Path) -> None:
+    file = replay_campaign()
+    ran = labctl("run", file, "--json").json
+    status = labctl("status", file, "--json").json
+    for key in ("experiments", "measured", "failed", "best", "head", "seed", "calibration"):
+        assert status[key] == ran[key], key
+    verified = labctl("verify", file, "--json").json
+    assert (verified["head"], verified["verified"]) == (ran["head"], True)
+    assert labctl("verify", file.with_suffix(".lab") / "ledger.sqlite", "--json").json == verified
+    assert labctl("verify", file, "--head", ran["head"], "--json").code == 0
+    assert "no event has the hash" in labctl("verify", file, "--head", "0" * 63 + "1").err
+    report = labctl("report", file, "-o", tmp_path / "page.html", "--json").json
+    assert Path(report["report"]).read_text("utf-8").startswith("<!")
+    exported = labctl("export", file, "--json")
+    assert exported.code == 0
+    assert len(exported.json["experiments"]) == 6
+    csv = labctl("export", file)
+    assert len(csv.out.splitlines()) == 7
+
+
+def test_by_hand_from_proposal_to_result(hand_campaign: Written, labctl: Labctl) -> None:
+    file = hand_campaign()
+    proposed = labctl("propose", file, "-n", 2, "--json").json["proposals"]
+    assert [p["id"] for p in proposed] == ["e0001", "e0002"]
+    recorded = labctl(
+        "record", file, "e0001", "yield=12.5", "colour=1", "--actual", "dose=2.5", "--json"
+    ).json
+    assert recorded["recorded"] == ["e0001"]
+    assert recorded["measured"] == 1
+    failed = labctl("record", file, "2", "--failed", "infeasible", "-m", "it cracked", "--json").json
+    assert failed["failed"] == {"infeasible": 1}
+    own = labctl(
+        "propose", file, "--recipe", "dose=1", "--recipe", "steps=2", "--recipe", "solvent=no", "--json"
+    ).json
+    assert own["proposals"][0]["arm"] == "expert"
+    assert labctl("status", file, "--json").json["waiting_for"] == ["e0003"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["e0009", "yield=1"], "there is no experiment 'e0009'"),
+        (["e0001", "yield=much"], "yield: 'much' is no number"),
+        (["e0001", "yield"], "'yield' is not NAME=VALUE"),
+        (["e0001", "yield=nan"], "yield: is nan"),
+        (["e0001", "hue=1"], "hue: no such objective"),
+        (["e0001"], "yield: give its value"),
+        (["e0001", "--failed", "broken"], "'broken' is no kind of failure"),
+        ([], "name the experiment"),
+        (["e0001", "yield=1", "--actual", "dose=much"], "dose: 'much' is no number"),
+        (["e0001", "yield=1", "--actual", "solvent=mud"], "solvent: 'mud' is none of"),
+        (["--from", "none.csv"], "none.csv"),
+    ],
+)
+def test_a_wrong_record_is_one_sentence_and_writes_nothing(
+    hand_campaign: Written, labctl: Labctl, arguments: list[str], sentence: str
+) -> None:
+    file = hand_campaign()
+    labctl("propose", file)
+    before = labctl("verify", file, "--json").json
+    assert sentence in one_sentence(labctl("record", file, *arguments), 2)
+    assert labctl("verify", file, "--json").json == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["propose", "-n", "0"], ["propose", "-n", "x"], ["run", "--seed", "-1"], ["run", "--what"]]
+)
+def test_a_wrong_option_says_where_help_is(
+    hand_campaign: Written, labctl: Labctl, arguments: list[str]
+) -> None:
+    sentence = one_sentence(labctl(*arguments, hand_campaign()), 2)
+    assert f"`labctl {arguments[0]} --help` shows how" in sentence
+
+
+def test_a_command_that_does_not_exist_is_one_sentence(labctl: Labctl) -> None:
+    assert "No such command 'rum'" in one_sentence(labctl("rum"), 2)
+
+
+@pytest.mark.parametrize("command", ["run", "status", "propose", "report", "export", "verify"])
+def test_a_wrong_file_is_one_sentence_for_every_command(labctl: Labctl, tmp_path: Path, command: str) -> None:
+    missing = labctl(command, tmp_path / "none.yaml", "--json")
+    assert missing.code == 2
+    assert missing.json["exit"] == 2
+    assert "none.yaml" in missing.json["error"] or "ledger" in missing.json["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_are_json_too(replay_campaign: Written, labctl: Labctl) -> None:
+    said = labctl("run", replay_campaign(budget={"experimnts": 5}), "--json")
+    assert said.code == 2
+    assert "did you mean experiments?" in said.json["error"]
+    assert said.err.startswith("labctl: ")
+
+
+def test_status_before_the_first_run_says_what_to_do(replay_campaign: Written, labctl: Labctl) -> None:
+    file = replay_campaign()
+    assert "start the campaign with `labctl run`" in one_sentence(labctl("status", file), 2)
+    assert not file.with_suffix(".lab").exists()
+
+
+def test_run_by_hand_is_refused(hand_campaign: Written, labctl: Labctl) -> None:
+    assert "kind is hand" in one_sentence(labctl("run", hand_campaign()), 1)
+
+
+def test_another_controller_gives_exit_3_and_readers_still_read(
+    replay_campaign: Written, labctl: Labctl
+) -> None:
+    file = replay_campaign()
+    labctl("run", file, "--experiments", 2)
+    with Ledger.write(file.with_suffix(".lab") / "ledger.sqlite"):
+        assert "another controller holds" in one_sentence(labctl("run", file), 3)
+        assert one_sentence(labctl("propose", file), 3)
+        assert labctl("status", file, "--json").json["experiments"] == 2
+        assert labctl("verify", file).code == 0
+
+
+def test_a_broken_chain_is_exit_1_and_names_the_event(replay_campaign: Written, labctl: Labctl) -> None:
+    file = replay_campaign()
+    labctl("run", file, "--experiments", 2)
+    with closing(sqlite3.connect(file.with_suffix(".lab") / "ledger.sqlite")) as raw:
+        raw.execute("DROP TRIGGER event_is_never_changed")
+        raw.execute("UPDATE event SET body = '{}' WHERE seq = 4")
+        raw.commit()
+    assert "event 4 (intent of e0001) was changed" in one_sentence(labctl("verify", file), 1)
+
+
+def test_a_halted_campaign_is_exit_1(furnace_campaign: Written, labctl: Labctl) -> None:
+    file = furnace_campaign(
+        instrument={"kind": "furnace", "options": {"fault_rate": 1.0}},
+        budget={"experiments": 9, "failures_in_a_row": 1},
+        retries={"instrument_fault": 0},
+    )
+    said = labctl("run", file, "--json")
+    assert (said.code, said.json["status"]) == (1, "halted")
+
+
+def test_laws_that_leave_no_recipe_are_one_sentence(hand_campaign: Written, labctl: Labctl) -> None:
+    laws = [{"terms": {"dose": 1}, "at_least": 11, "unit": "gram"}]
+    sentence = one_sentence(labctl("propose", hand_campaign(constraints=laws)), 2)
+    assert "loosen a constraint" in sentence
+
+
+def test_version_and_schema(labctl: Labctl) -> None:
+    assert labctl("--version").out.startswith("labctl ")
+    assert json.loads(labctl("schema").out)["title"] == "labctl campaign"
+
+
+def test_replay_gives_one_object(replay_campaign: Written, labctl: Labctl) -> None:
+    file = replay_campaign()
+    said = labctl(
+        "replay", file, "--strategies", "random", "--seeds", 2, "--experiments", 5, "--jobs", 1, "--json"
+    )
+    assert said.code == 0
+    assert said.json
+    assert "improove" in one_sentence(labctl("replay", file, "--strategies", "improove"), 2)
+
+
+@pytest.mark.parametrize("command", [["export"], ["export", "--json"], ["status"]])
+def test_a_reader_that_leaves_early_is_no_error(
+    replay_campaign: Written, labctl: Labctl, command: list[str]
+) -> None:
+    file = replay_campaign()
+    labctl("run", file)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [sys.executable, "-c", AS_A_SHELL_DOES, *command, str(file)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(writer)
+        _, err = process.communicate()
+    assert process.returncode in (1, 141)
+    assert err == ""

@@ -1,0 +1,130 @@
+"""What an instrument says, in the campaign's units, and typed if it failed."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labctl.config import CampaignConfig, load_config
+from labctl.dispatch import answered, outcome
+from labctl_drivers.protocol import Answer, Bound, ExperimentFailed, FailureKind, Reading
+
+
+@pytest.fixture
+def config(furnace_campaign: Callable[..., Path]) -> CampaignConfig:
+    objectives = {
+        "hardness": {"goal": "maximize", "unit": "MPa"},
+        "mass": {"goal": "observe", "unit": "gram"},
+    }
+    return load_config(furnace_campaign(objectives=objectives))
+
+
+def test_values_come_in_the_campaigns_unit(config: CampaignConfig) -> None:
+    reading = Reading({"hardness": 100.0, "mass": 2.0, "stray": 1.0}, {"hardness": "HV", "mass": "kg"})
+    told = outcome(reading, config, source="furnace", run="r1", seconds=1.23456789)
+    # ISO 6507-1: one HV is one kilogram-force per square millimetre, which is 9.80665 MPa.
+    assert told.values == {"hardness": pytest.approx(980.665, rel=1e-12), "mass": pytest.approx(2000.0)}
+    assert (told.status, told.kind, told.run, told.seconds, told.source) == (
+        "measured",
+        None,
+        "r1",
+        1.2346,
+        "furnace",
+    )
+
+
+def test_a_quantity_without_a_unit_is_in_the_campaigns(config: CampaignConfig) -> None:
+    assert outcome(Reading({"hardness": 5.0}, {}), config, source="x").values == {"hardness": 5.0}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_a_bad_reading_and_kept_raw(config: CampaignConfig, value: float) -> None:
+    told = outcome(Reading({"hardness": value, "mass": 1.0}, {"hardness": "HV"}), config, source="x")
+    assert (told.status, told.kind, told.stage) == ("failed", FailureKind.BAD_READING, "measure")
+    assert told.values == {"mass": 1.0}
+    assert told.raw == {"hardness": str(value)}
+    assert "hardness is" in told.message
+
+
+def test_what_is_only_observed_may_be_missing_or_unusable(config: CampaignConfig) -> None:
+    for reading in (
+        Reading({"hardness": 1.0}, {}),
+        Reading({"hardness": 1.0, "mass": math.nan}, {}),
+        Reading({"hardness": 1.0, "mass": 3.0}, {"mass": "minute"}),
+    ):
+        told = outcome(reading, config, source="x")
+        assert (told.status, told.values) == ("measured", {"hardness": 1.0})
+
+
+def test_a_missing_goal_or_a_wrong_unit_is_a_bad_reading(config: CampaignConfig) -> None:
+    missing = outcome(Reading({"mass": 1.0}, {}), config, source="x")
+    assert (missing.kind, missing.message) == (FailureKind.BAD_READING, "the instrument gave no hardness")
+    wrong = outcome(Reading({"hardness": 1.0}, {"hardness": "minute"}), config, source="x")
+    assert (wrong.kind, wrong.message) == (
+        FailureKind.BAD_READING,
+        "hardness came in minute, which is no MPa",
+    )
+    assert wrong.raw == {"hardness": 1.0}
+
+
+@pytest.mark.parametrize("with_reading", [True, False])
+def test_bounds_are_converted_also_without_a_reading(config: CampaignConfig, with_reading: bool) -> None:  # noqa: FBT001 - a parameter
+    reading = Reading({}, {"hardness": "HV"}) if with_reading else None
+    failure = ExperimentFailed(
+        FailureKind.CENSORED,
+        "too hard",
+        stage="measure",
+        reading=reading,
+        bounds={"hardness": Bound(low=160.0, high=math.inf)},
+    )
+    told = outcome(failure, config, source="furnace", quantities={"hardness": "HV"})
+    assert told.kind == FailureKind.CENSORED
+    assert told.bounds["hardness"].low == pytest.approx(160 * 9.80665)
+    assert told.bounds["hardness"].high is None
+    assert told.values == {}
+
+
+def test_what_was_measured_all_the_same_is_kept(config: CampaignConfig) -> None:
+    reading = Reading({"hardness": 100.0}, {"hardness": "MPa"}, actual={"temperature": 211.0})
+    failure = ExperimentFailed(FailureKind.OFF_RECIPE, "too hot", stage="process", reading=reading)
+    told = outcome(failure, config, source="furnace")
+    assert (told.kind, told.values, told.actual) == (
+        FailureKind.OFF_RECIPE,
+        {"hardness": 100.0},
+        {"temperature": 211.0},
+    )
+
+
+def test_settings_that_are_none_never_reach_the_models(config: CampaignConfig) -> None:
+    actual = {"temperature": math.nan, "hold_time": 60.0, "quench": "mud", "stray": 1.0}
+    told = outcome(Reading({"hardness": 1.0}, {}, actual=actual), config, source="x")
+    assert told.actual == {"hold_time": 60.0}
+
+
+def test_raw_data_is_made_json(config: CampaignConfig) -> None:
+    import numpy as np  # noqa: PLC0415 - as an instrument would
+
+    raw = {"trace": np.array([1.0, math.nan]), "at": {1: (np.int64(3), b"x")}, "none": None}
+    told = outcome(Reading({"hardness": 1.0}, {}, raw=raw), config, source="x")
+    assert told.raw == {"trace": [1.0, "nan"], "at": {"1": [3, "b'x'"]}, "none": None}
+
+
+def test_answers_after_a_crash(config: CampaignConfig) -> None:
+    reading = Reading({"hardness": 3.0}, {})
+    failure = ExperimentFailed(FailureKind.INFEASIBLE, "it cracked", stage="process")
+    done = answered(Answer("done", reading=reading), config, source="x")
+    failed = answered(Answer("failed", failure=failure), config, source="x")
+    unknown = answered(Answer("unknown"), config, source="x")
+    assert done is not None
+    assert failed is not None
+    assert unknown is not None
+    assert done.values == {"hardness": 3.0}
+    assert (failed.kind, failed.message) == (FailureKind.INFEASIBLE, "it cracked")
+    assert (unknown.kind, unknown.stage) == (FailureKind.UNKNOWN, "recover")
+    assert answered(Answer("never"), config, source="x") is None
+    assert answered(Answer("running"), config, source="x") is None
+    # A driver that says it is done and shows nothing cannot tell either.
+    hollow = answered(Answer("done"), config, source="x")
+    assert hollow is not None
+    assert hollow.kind == FailureKind.UNKNOWN
