@@ -57,7 +57,7 @@ def judge(config: CampaignConfig, space: Space, state: CampaignState, seed: int)
         "reason": found.verdict.reason,
         "winner": found.verdict.winner,
         "surrogate": surrogate_of(found.verdict.winner),
-        "inflation": round(found.inflation, 4),
+        "inflation": round(found.inflation, 4) if np.isfinite(found.inflation) else 1.0,
         "evidence": {k: float(v) for k, v in found.verdict.evidence.items() if np.isfinite(v)},
         "cpu_seconds": round(found.cpu_s, 3),
     }

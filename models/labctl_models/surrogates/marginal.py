@@ -16,9 +16,11 @@ from labctl_models.surrogates.kernel import matern52, scaled_distances
 if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
-SCALE_WORTH = 3.0
-"""The prior of the signal variance counts for this many measurements, whose variance is the sample's:
-scaled inverse chi-squared with 3 degrees of freedom, the least whole number with a finite mean."""
+SCALE_WORTH = 2.0
+"""For how many measurements the prior of the scale counts: it says that the variance expected among the
+measured recipes is about the one seen."""
+LEAST_FREEDOM = 3.0
+"""The fewest degrees of freedom, a whole number, with which Student's t has a variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Given:
     """What is left open at one setting of lengthscales and noise: the scale and the mean.
 
     The signal variance is inverse-gamma(shape, rate), and the mean is normal about `mean` with the signal
-    variance times `mean_variance`.
+    variance times `mean_variance`. `seen` is the sample variance expected at a signal variance of 1.
     """
 
     factor: Factor
@@ -34,6 +36,7 @@ class Given:
     mean_variance: float
     shape: float
     rate: float
+    seen: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,13 @@ class Marginal:
     """The unknowns theta = (log lengthscales (d), log noise share) of X (n x d, centred) and z (n,).
 
     z = c + s (f + e), with f of unit variance and e of the noise share as variance. c has a flat prior and
-    s² the inverse-gamma one that `SCALE_WORTH` describes; both are integrated in closed form (Rasmussen
-    and Williams (2006), section 2.7; O'Hagan, J. R. Stat. Soc. B 40, 1 (1978)), which makes predictions
-    Student-t. Densities are those of theta itself, not of its exponential.
+    s² an inverse-gamma one; both are integrated in closed form (Rasmussen and Williams (2006), section
+    2.7; O'Hagan, J. R. Stat. Soc. B 40, 1 (1978)), which makes predictions Student-t. Densities are those
+    of theta itself, not of its exponential.
+
+    The prior of s² is scaled inverse chi-squared about 1 / v, where v is the sample variance that the n
+    recipes would have on average if s were 1. A response that changes slowly over the cube shows little of
+    its variance there, so the variance seen says nothing about s alone; it speaks of s² v.
     """
 
     X: Array
@@ -74,17 +81,22 @@ class Marginal:
         K.flat[:: len(K) + 1] += math.exp(theta[-1])
         factor = factorise(K)
         solved = factor.solve(np.column_stack([np.ones(len(K)), self.z]))
-        return self._given(factor, solved[:, 0], solved[:, 1])
+        return self._given(K, factor, solved)
 
-    def _given(self, factor: Factor, ones: Array, alpha: Array) -> Given:
-        """From K⁻¹1 and K⁻¹z."""
+    def _given(self, K: Array, factor: Factor, solved: Array) -> Given:
+        """From K⁻¹1 and K⁻¹z, the columns of `solved` (n x 2)."""
+        n = len(self.z)
+        ones, alpha = solved[:, 0], solved[:, 1]
         precision = float(ones.sum())
         mean = float(alpha.sum()) / precision
         # The residual's own square, because the difference of two squares may come out negative.
         residual = self.z - mean
         square = max(0.0, float(residual @ (alpha - mean * ones)))
-        freedom = SCALE_WORTH + len(self.z) - 1
-        return Given(factor, mean, 1.0 / precision, 0.5 * freedom, 0.5 * (SCALE_WORTH + square))
+        diagonal = float(K[0, 0])
+        seen = (n * diagonal - float(K.sum()) / n) / (n - 1) if n > 1 else diagonal
+        freedom = max(SCALE_WORTH + n - 1, LEAST_FREEDOM)
+        rate = 0.5 * (SCALE_WORTH / seen + square)
+        return Given(factor, mean, 1.0 / precision, 0.5 * freedom, rate, seen)
 
     def log_likelihood(self, theta: Array) -> float:
         """Log marginal likelihood of z at theta, up to a constant.
@@ -115,11 +127,17 @@ class Marginal:
         factor = factorise(K)
         solved = factor.solve(np.column_stack([np.ones(n), self.z]))
         ones = solved[:, 0]
-        given = self._given(factor, ones, solved[:, 1])
+        given = self._given(K, factor, solved)
         alpha = solved[:, 1] - given.mean * ones
         M = np.outer((given.shape / given.rate) * alpha, alpha)
         M += np.outer(ones * given.mean_variance, ones)
         M -= factor.upper_inverse()
+        if n > 1:
+            by_seen = SCALE_WORTH / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
+            M -= by_seen / (n * (n - 1))
+            M.flat[:: n + 1] += by_seen / (n - 1)
+        else:
+            M += SCALE_WORTH / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
         gradient = -(theta - self.prior_location) / self.prior_scale**2
         gradient[d] += 0.5 * share * float(np.trace(M))
         M *= D
@@ -133,6 +151,7 @@ def _height(given: Given) -> float:
         -0.5 * given.factor.log_determinant()
         + 0.5 * math.log(given.mean_variance)
         - given.shape * math.log(given.rate)
+        - 0.5 * SCALE_WORTH * math.log(given.seen)
     )
 
 

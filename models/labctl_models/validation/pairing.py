@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import norm, t
 
 from labctl_models.validation.heldout import losses
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
     from labctl_models.validation.folds import Split
     from labctl_models.validation.heldout import HeldOut, Task
+
+
+FEW_CLUSTERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,14 @@ class Difference:
         return self.gain / self.standard_error if self.standard_error > 0.0 else math.nan
 
     def beats(self, by: float) -> bool:
-        """Whether the gain is above `by` standard errors; never without a standard error."""
-        return self.gain > 0.0 and (self.gain > by * self.standard_error)
+        """Whether the gain is above `by` standard errors; never without a standard error.
+
+        With fewer than 5 clusters the standard error is hardly known itself, and `by` is replaced by the
+        quantile of Student's t of the same level: 2 becomes 4.5 for three clusters.
+        """
+        if 2 <= self.clusters < FEW_CLUSTERS:  # noqa: PLR2004  one cluster has no spread
+            by = float(t.ppf(norm.cdf(by), self.clusters - 1))
+        return self.gain > 0.0 and self.gain > by * self.standard_error
 
 
 def paired(task: Task, one: Mapping[Split, HeldOut], other: Mapping[Split, HeldOut]) -> Difference:
