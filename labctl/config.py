@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from labctl import units
 from labctl.complaints import problem
 from labctl.errors import RequestError
+from labctl.law import LawConfig
 from labctl.registry import ARMS, INSTRUMENTS
 from labctl.space import Linear, Mixture, Parameter, Space
 from labctl.space.parameters import (
@@ -184,6 +185,7 @@ class CampaignModel(Strict):
     limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
     strategy: StrategyConfig = StrategyConfig()
     validation: ValidationConfig = ValidationConfig()
+    law: LawConfig | None = None
     budget: BudgetConfig = BudgetConfig()
     retries: RetryConfig = RetryConfig()
     seed: Whole = Field(default=0, ge=0, lt=2**63)
@@ -212,6 +214,8 @@ class CampaignModel(Strict):
         for i, constraint in enumerate(self.constraints):
             self._check_constraint(f"constraints.{i}", constraint)
         self._check_instrument()
+        if self.law is not None:
+            self.law.written(self.parameters)
         if self.budget.target is not None:
             self._check_target(self.budget.target, wanted[0])
         return self
@@ -379,6 +383,7 @@ def _keys_at(place: KeyPath) -> list[str]:
         "candidates": CandidatesConfig,
         "strategy": StrategyConfig,
         "validation": ValidationConfig,
+        "law": LawConfig,
         "budget": BudgetConfig,
         "retries": RetryConfig,
         "mixtures": Mixture,

@@ -22,7 +22,9 @@ def widening(config: CampaignConfig, state: CampaignState) -> float:
         part = results[start:]
         y = np.array([s.measured for s in part])
         mean = np.array([s.predicted.mean for s in part])
-        sd = np.array([max(s.predicted.measurement_sd, 1e-300) for s in part])
+        # As first said, times the factor of this stretch, whatever was written at the time.
+        sd = np.array([max(s.predicted.measurement_sd / s.predicted.widened, 1e-300) for s in part])
+        sd *= factor
         seen = watch(y, mean, sd)
         if seen.alarm_at is None:
             break

@@ -1,4 +1,4 @@
-"""Recipes that are expected to improve on the best one known: log expected improvement on a GP."""
+"""Recipes that are expected to improve on the best one known: log expected improvement on averaged GPs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,10 +59,9 @@ class Improve:
         return self._choice(situation, ranked, incumbent)
 
     def _rank(self, situation: Situation, among: Candidates, incumbent: float) -> _Ranked:
-        from labctl_models.acquisition.improvement import log_expected_improvement  # noqa: PLC0415
+        from labctl_models.acquisition.improvement import log_expected_improvement_at  # noqa: PLC0415
 
-        prediction = situation.surrogates.of(situation.goal).predict(among.X)
-        scores = log_expected_improvement(prediction.mean, prediction.sd, incumbent)
+        scores = log_expected_improvement_at(situation.surrogates.of(situation.goal), among.X, incumbent)
         return _Ranked(among, scores, among.best(scores, situation.allowed, max(_STARTS, 1 + _ALTERNATIVES)))
 
     def _refine(self, situation: Situation, ranked: _Ranked, incumbent: float) -> _Ranked:

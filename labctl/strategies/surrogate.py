@@ -11,7 +11,7 @@ from labctl.proposal import Predicted
 from labctl.strategies.knowledge import Knowledge, Results
 
 if TYPE_CHECKING:
-    from labctl_models.surrogates.gp import FittedGP
+    from labctl_models.surrogates.gp_averaged import FittedAverage
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ unless the choice rests on them: two results that happen to agree would promise 
 
 @dataclass(frozen=True)
 class Surrogates:
-    """One Gaussian process for each objective, in that objective's own unit and direction.
+    """An averaged Gaussian process for each objective, in that objective's own unit and direction.
 
     Recipes under way are taken to come out as expected (the kriging believer of Ginsbourger et al. 2010),
     so that a second proposal does not repeat the first.
@@ -33,7 +33,7 @@ class Surrogates:
     knowledge: Knowledge
     signs: Mapping[str, float]
     seed: int
-    _fitted: dict[str, "FittedGP"] = field(default_factory=dict, repr=False)
+    _fitted: dict[str, "FittedAverage"] = field(default_factory=dict, repr=False)
 
     @property
     def ready(self) -> bool:
@@ -45,7 +45,7 @@ class Surrogates:
         """Whether there are results enough for a prediction that nothing rests on but its own record."""
         return self.knowledge.n >= ENOUGH_RESULTS
 
-    def of(self, objective: str) -> "FittedGP":
+    def of(self, objective: str) -> "FittedAverage":
         """The surrogate of ``sign * objective``, so that more is better where a goal has a direction."""
         if objective not in self._fitted:
             fitted = fit(self.knowledge.results[objective], self.signs[objective], self.seed)
@@ -72,16 +72,16 @@ class Surrogates:
         return rows
 
 
-def fit(results: Results, sign: float, seed: int) -> "FittedGP":
-    """Fit a Gaussian process to ``sign * y``, and let it know the bounds of censored measurements.
+def fit(results: Results, sign: float, seed: int) -> "FittedAverage":
+    """Fit an averaged Gaussian process to ``sign * y``, and let it know the bounds of censored measurements.
 
     A bound only matters where the surrogate contradicts it: there, and only there, the value at the
     bound is added and the surrogate is fitted again. What lies beyond a detector is thus never taken for
     a number as long as the surrogate already agrees with it.
     """
-    from labctl_models.surrogates.gp import GaussianProcess  # noqa: PLC0415 - scipy is slow to import
+    from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess  # noqa: PLC0415 - scipy is slow to import
 
-    process = GaussianProcess()
+    process = AveragedGaussianProcess()
     X, y = results.X, sign * results.y
     fitted = process.fit(X, y, seed=seed)
     if not len(results.X_bounded):

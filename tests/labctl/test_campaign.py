@@ -17,7 +17,7 @@ from labctl.view import look
 
 Written = Callable[..., Path]
 MIXED = {
-    "strategy": {"initial": 3, "arms": {"improve": 2, "novelty": 1, "random": 1}},
+    "strategy": {"initial": 3, "arms": {"improve": 2, "novelty": 1, "random": 1}, "replicates": 0},
     "budget": {"experiments": 9},
 }
 

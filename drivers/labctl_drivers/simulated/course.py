@@ -13,7 +13,6 @@ from labctl_drivers.simulated.settings import BenchSettings
 HARDNESS_UNIT = "HV"
 """A load in kilogram-force over the area of the indent in mm²."""
 
-_HUMIDITY_HV_PER_PERCENT = -0.05
 _USUAL_HUMIDITY = 45.0
 
 
@@ -99,7 +98,7 @@ def _lost(
 
 def _indents(hardness: float, fate: Fate, settings: BenchSettings) -> tuple[float, ...]:
     """What the tester shows for each indent: beyond its range, its end stop."""
-    shown = hardness + _HUMIDITY_HV_PER_PERCENT * (fate.humidity - _USUAL_HUMIDITY)
+    shown = hardness + settings.humidity_effect * (fate.humidity - _USUAL_HUMIDITY)
     return tuple(
         math.nan
         if place == fate.smeared

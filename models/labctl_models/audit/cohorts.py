@@ -22,7 +22,7 @@ FEWEST_ROWS = 20
 COHORT_ROWS = 10
 MOST_COHORTS = 20
 MOST_ROWS = 2000
-TREES = 100
+TREES = 50
 FOLDS = 5
 # Share of the residual variance that lies between cohorts.
 ICC_MEDIUM, ICC_HIGH = 0.1, 0.4

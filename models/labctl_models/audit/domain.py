@@ -96,7 +96,9 @@ def coverage(tried: Array, pool: Array, *, gaps: int = GAPS) -> Coverage:
     known = np.unique(tried, axis=0)
     if len(known) < 2:  # noqa: PLR2004  distances between recipes need two
         raise NotApplicableError("all rows are one recipe, so there is no distance to compare with")
-    radius = float(np.quantile(nearest(known)[0][:, 0], NEAR_SHARE))
+    own = np.sort(nearest(known)[0][:, 0])
+    # The conformal rank: a further recipe from where these are from lies within with at least that chance.
+    radius = float(own[min(len(own), math.ceil(NEAR_SHARE * (len(own) + 1))) - 1])
     k = max(5, math.isqrt(len(known)))
     distances, _ = nearest(pool, known, k)
     density = -pool.shape[1] * np.log(np.maximum(distances[:, -1], np.finfo(np.float64).tiny))

@@ -189,13 +189,16 @@ class HiddenVariableCheck:
     def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
         """One finding for each field found; the first says what the screen could not have seen."""
         residuals = table.residuals if table.residuals is not None else np.full(table.n, np.nan)
-        # Cohorts are judged by a check of their own, and recipes are what the model knows.
+        # Cohorts are judged by a check of their own, and recipes are what the model knows, under any name.
+        # Only names part rows so: numbers that all differ part them as any other such numbers do.
         known = {partition(table.columns[name]) for name in table.cohorts}
         known.add(table.recipe_partition())
         fields = {
             name: column
             for name, column in table.columns.items()
-            if name not in table.modelled and name not in table.cohorts and partition(column) not in known
+            if name not in table.modelled
+            and name not in table.cohorts
+            and not (column.dtype.kind != "f" and partition(column) in known)
         }
         found = screen(residuals, fields, seed=seed, order=table.order)
         blind = (

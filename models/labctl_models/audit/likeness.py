@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
 MOST_ROWS = 1000
-TREES = 100
+TREES = 50
 FOLDS = 5
 MOST_LEVELS, LEVEL_ROWS = 20, 5
 # AUC above one half: medium where two of three pairs are told apart, high where four of five are.

@@ -1,4 +1,4 @@
-"""The Gaussian process averaged over the hyperparameters that few data leave open, instead of the best ones."""
+"""The Gaussian process averaged over the hyperparameters that few data leave open."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class AveragedGaussianProcess:
                 mode = np.append(marginal.prior_location[:-1], 0.0)
                 thetas = np.tile(mode, (count, 1))
                 remarks = (*remarks, "The covariance could not be inverted; typical values are used.")
-            members = _members(X, y, marginal, thetas, (shift, scale), seed)
+            members = _members((X, y), marginal, thetas, (shift, scale), seed)
             best = marginal.given(mode)
         card = Card(
             kind="gp-matern52-averaged",
@@ -110,14 +110,14 @@ def _starts(n: int) -> int:
 
 
 def _members(
-    X: Array, y: Array, marginal: Marginal, thetas: Array, units: tuple[float, float], seed: int
+    data: tuple[Array, Array], marginal: Marginal, thetas: Array, units: tuple[float, float], seed: int
 ) -> tuple[FittedGP, ...]:
     """One Gaussian process for each theta, with a signal variance and a mean of its own.
 
     Those two are spread evenly over their distributions rather than drawn, each in a random order, so
     that a dozen members have nearly the moments of all.
     """
-    shift, scale = units
+    (X, y), (shift, scale) = data, units
     count = len(thetas)
     rng = np.random.default_rng([seed, count])
     parts, scores = rng.permutation(count), rng.permutation(normal_scores(count))
@@ -148,13 +148,13 @@ _NO_CARD = Card("member", {}, 0, 0, math.nan, math.nan)
 
 @dataclass(frozen=True, eq=False)
 class FittedAverage:
-    """Gaussian processes of equal weight that have seen the same data; each is one draw of what is unknown."""
+    """Gaussian processes of equal weight that have seen the same data, each one draw of the unknown."""
 
     members: tuple[FittedGP, ...]
     card: Card
 
     @property
-    def X(self) -> Array:
+    def X(self) -> Array:  # noqa: N802  a matrix has a capital
         """The measured recipes (n x d)."""
         return self.members[0].X
 
@@ -223,7 +223,7 @@ class FittedAverage:
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
-    """The members' numbers side by side, for single recipes asked many times: S members, n rows, d columns."""
+    """The numbers of S members side by side, for single recipes asked many times."""
 
     lengths: Array
     centre: Array

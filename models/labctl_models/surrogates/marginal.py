@@ -71,6 +71,11 @@ class Marginal:
         """Prior standard deviation of theta (d + 1,), which is normal with independent parts."""
         return np.append(np.full(self.X.shape[1], self.prior.scale), NOISE_PRIOR.scale)
 
+    @property
+    def worth(self) -> float:
+        """For how many measurements the prior of the scale counts here."""
+        return max(SCALE_WORTH, LEAST_FREEDOM - (len(self.z) - 1))
+
     def given(self, theta: Array) -> Given:
         """What theta leaves open.
 
@@ -94,9 +99,16 @@ class Marginal:
         square = max(0.0, float(residual @ (alpha - mean * ones)))
         diagonal = float(K[0, 0])
         seen = (n * diagonal - float(K.sum()) / n) / (n - 1) if n > 1 else diagonal
-        freedom = max(SCALE_WORTH + n - 1, LEAST_FREEDOM)
-        rate = 0.5 * (SCALE_WORTH / seen + square)
-        return Given(factor, mean, 1.0 / precision, 0.5 * freedom, rate, seen)
+        shape, rate = 0.5 * (self.worth + n - 1), 0.5 * (self.worth / seen + square)
+        return Given(factor, mean, 1.0 / precision, shape, rate, seen)
+
+    def _height(self, given: Given) -> float:
+        return (
+            -0.5 * given.factor.log_determinant()
+            + 0.5 * math.log(given.mean_variance)
+            - given.shape * math.log(given.rate)
+            - 0.5 * self.worth * math.log(given.seen)
+        )
 
     def log_likelihood(self, theta: Array) -> float:
         """Log marginal likelihood of z at theta, up to a constant.
@@ -104,7 +116,7 @@ class Marginal:
         Raises:
             NotPositiveDefiniteError: see `factorise`.
         """
-        return _height(self.given(theta))
+        return self._height(self.given(theta))
 
     def log_prior(self, theta: Array) -> float:
         """Log prior density at theta, up to a constant."""
@@ -133,26 +145,17 @@ class Marginal:
         M += np.outer(ones * given.mean_variance, ones)
         M -= factor.upper_inverse()
         if n > 1:
-            by_seen = SCALE_WORTH / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
+            by_seen = self.worth / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
             M -= by_seen / (n * (n - 1))
             M.flat[:: n + 1] += by_seen / (n - 1)
         else:
-            M += SCALE_WORTH / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
+            M += self.worth / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
         gradient = -(theta - self.prior_location) / self.prior_scale**2
         gradient[d] += 0.5 * share * float(np.trace(M))
         M *= D
         product = dsymm(1.0, M.T, np.column_stack([A, np.ones(n)]), lower=1)
         gradient[:d] += product[:, d] @ (A * A) - np.einsum("ij,ij->j", A, product[:, :d])
-        return -(_height(given) + self.log_prior(theta)), -gradient
-
-
-def _height(given: Given) -> float:
-    return (
-        -0.5 * given.factor.log_determinant()
-        + 0.5 * math.log(given.mean_variance)
-        - given.shape * math.log(given.rate)
-        - 0.5 * SCALE_WORTH * math.log(given.seen)
-    )
+        return -(self._height(given) + self.log_prior(theta)), -gradient
 
 
 def signal_variance(given: Given, part: int, parts: int) -> float:
@@ -160,11 +163,10 @@ def signal_variance(given: Given, part: int, parts: int) -> float:
 
     The slices' average is the distribution's own mean, rate / (shape - 1), however few they are.
     """
-    shape = given.shape
-    low, high = (float(gammaincinv(shape, p)) for p in (part / parts, (part + 1) / parts))
-    slope = (float(gammainc(shape - 1.0, g)) if math.isfinite(g) else 1.0 for g in (low, high))
-    below, above = slope
-    return given.rate / (shape - 1.0) * (above - below) * parts
+    # With s² = rate / g, g is gamma(shape) and E[1/g; g < a] is P(shape - 1, a) / (shape - 1).
+    edges = gammaincinv(given.shape, np.array([part, part + 1.0]) / parts)
+    below, above = gammainc(given.shape - 1.0, edges)
+    return float(given.rate / (given.shape - 1.0) * (above - below) * parts)
 
 
 def normal_scores(parts: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ WIDER = 1.5
 """The ellipse is this many times as wide as the curvature at the mode says, since a slice mixes badly
 where its normal has thinner tails than the posterior."""
 DIFFERENCE = 1e-4
+SHRUNK = 1e-9
 
 
 def draws(marginal: Marginal, mode: Array, count: int, seed: int) -> Array:
@@ -52,43 +54,46 @@ def draws(marginal: Marginal, mode: Array, count: int, seed: int) -> Array:
     def nothing(_: Array) -> float:
         return 0.0
 
+    fitted = _Ellipse(mode, axes, near_mode)
+    prior = _Ellipse(marginal.prior_location, np.diag(marginal.prior_scale), nothing)
     theta, height = mode, likelihood(mode)
     kept = np.empty((count, len(mode)))
     for row in range(count):
         for _ in range(STEPS):
-            push = axes @ rng.standard_normal(len(mode))
-            theta, height = _slice(theta, height, push, mode, likelihood, near_mode, rng)
-            push = marginal.prior_scale * rng.standard_normal(len(mode))
-            theta, height = _slice(theta, height, push, marginal.prior_location, likelihood, nothing, rng)
+            theta, height = fitted.step(theta, height, likelihood, rng)
+            theta, height = prior.step(theta, height, likelihood, rng)
         kept[row] = theta
     return kept
 
 
-def _slice(  # noqa: PLR0913  a transition has these parts, and a record of them would be read once
-    theta: Array,
-    height: float,
-    push: Array,
-    centre: Array,
-    likelihood: Callable[[Array], float],
-    correction: Callable[[Array], float],
-    rng: np.random.Generator,
-) -> tuple[Array, float]:
-    """One elliptical slice: the next theta and its log likelihood; theta itself where nothing else holds."""
-    level = height + correction(theta) + math.log(max(rng.random(), math.ulp(0.0)))
-    angle = rng.uniform(0.0, 2.0 * math.pi)
-    low, high = angle - 2.0 * math.pi, angle
-    offset = theta - centre
-    while high - low > 1e-9:  # noqa: PLR2004  the slice has shrunk to where it began
-        candidate = centre + offset * math.cos(angle) + push * math.sin(angle)
-        value = likelihood(candidate)
-        if value > -math.inf and value + correction(candidate) > level:
-            return candidate, value
-        if angle < 0.0:
-            low = angle
-        else:
-            high = angle
-        angle = rng.uniform(low, high)
-    return theta, height
+@dataclass(frozen=True, slots=True)
+class _Ellipse:
+    """A normal about `centre` with covariance axes axes', and what turns it into the prior: its log ratio."""
+
+    centre: Array
+    axes: Array
+    correction: Callable[[Array], float]
+
+    def step(
+        self, theta: Array, height: float, likelihood: Callable[[Array], float], rng: np.random.Generator
+    ) -> tuple[Array, float]:
+        """The next theta and its log likelihood; the old ones where the slice shrank to nothing."""
+        push = self.axes @ rng.standard_normal(len(theta))
+        level = height + self.correction(theta) + math.log(max(rng.random(), math.ulp(0.0)))
+        angle = rng.uniform(0.0, 2.0 * math.pi)
+        low, high = angle - 2.0 * math.pi, angle
+        offset = theta - self.centre
+        while high - low > SHRUNK:
+            candidate = self.centre + offset * math.cos(angle) + push * math.sin(angle)
+            value = likelihood(candidate)
+            if value > -math.inf and value + self.correction(candidate) > level:
+                return candidate, value
+            if angle < 0.0:
+                low = angle
+            else:
+                high = angle
+            angle = rng.uniform(low, high)
+        return theta, height
 
 
 def _axes(marginal: Marginal, mode: Array) -> Array:

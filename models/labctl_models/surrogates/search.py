@@ -35,7 +35,7 @@ class Landscape(Protocol):
     """What is climbed: minus a log posterior over theta = (log lengthscales (d), log noise variance)."""
 
     @property
-    def X(self) -> Array:
+    def X(self) -> Array:  # noqa: N802  a matrix has a capital
         """The recipes (n x d)."""
         ...
 

@@ -38,9 +38,8 @@ def test_nothing_planted_raises_one_run_in_twenty() -> None:
     rng = np.random.default_rng(1)
     raised = 0
     for seed in range(200):
-        found = screen(
-            rng.standard_normal(30), logged(rng, 30), seed=seed, order=rng.permutation(30).astype(float), count=199
-        )  # fmt: skip
+        order = rng.permutation(30).astype(float)
+        found = screen(rng.standard_normal(30), logged(rng, 30), seed=seed, order=order, count=199)
         raised += bool(found.found)
     # 5 % of 200 are 10; more than 19 would happen once in 250 times.
     assert raised <= 19
@@ -117,7 +116,7 @@ def test_the_check_leaves_cohorts_recipes_and_modelled_fields_alone_and_states_i
             "dose": X[:, 0],
             "doi": doi,
             "reference": np.char.add("ref ", doi),
-            "recipe id": np.arange(60.0),
+            "recipe id": np.array([f"r{k}" for k in range(60)]),
         },
         cohorts=("doi",),
         modelled=("dose",),

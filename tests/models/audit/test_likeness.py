@@ -17,12 +17,12 @@ from labctl_models.audit.table import AuditTable
 
 def test_like_samples_are_told_apart_no_oftener_than_chance() -> None:
     rng = np.random.default_rng(0)
-    found = [two_sample(rng.random((60, 3)), rng.random((120, 3)), seed=s) for s in range(30)]
+    found = [two_sample(rng.random((60, 3)), rng.random((120, 3)), seed=s) for s in range(12)]
     z = np.array([(test.auc - 0.5) / test.sd for test in found])
-    assert abs(z.mean()) < 0.7
-    # The stated standard deviation is right: 30 draws of it lie within these bounds in 99 % of cases.
-    assert 0.65 < z.std(ddof=1) < 1.4
-    assert np.mean([test.p <= 0.05 for test in found]) <= 0.2
+    assert abs(z.mean()) < 0.87
+    # Three standard errors above; here the bounds of 99 % for twelve draws of the stated deviation.
+    assert 0.48 < z.std(ddof=1) < 1.56
+    assert sum(test.p <= 0.05 for test in found) <= 3
 
 
 def test_a_shift_and_a_smaller_spread_are_found() -> None:

@@ -1,0 +1,172 @@
+"""The race: same folds for all, hopeless ones dropped by score, and a clock that only stops."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labctl_models.card import Hyperparameter
+from labctl_models.surrogates.mean import FittedMean, TrainingMean
+from labctl_models.surrogates.protocol import Array
+from labctl_models.surrogates.ridge import Ridge
+from labctl_models.validation.candidates import Candidate, default_candidates
+from labctl_models.validation.folds import Split
+from labctl_models.validation.heldout import Task
+from labctl_models.validation.race import equal_share, race
+from labctl_models.validation.splits import loco, shuffled
+
+BASELINES = default_candidates()[:2]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """The mean of the training rows and a constant on top; each fit spends what it is told to."""
+
+    offset: float
+    spend: Callable[[], None] = lambda: None
+
+    def fit(
+        self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
+    ) -> FittedMean:
+        self.spend()
+        return TrainingMean().fit(X, y + self.offset, seed=seed, start=start)
+
+
+@dataclass(frozen=True)
+class Broken:
+    def fit(
+        self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
+    ) -> FittedMean:
+        raise ArithmeticError("no inverse today")
+
+
+def table() -> tuple[Array, Task, list[list[Split]]]:
+    rng = np.random.default_rng(0)
+    X = rng.random((6, 3))[np.arange(60) % 6] + 0.05 * rng.random((60, 3))
+    X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
+    y = X @ [1.0, 2.0, 3.0] + 0.1 * rng.standard_normal(60)
+    clusters = loco(X, ks=[2, 3, 6])
+    return X, Task(y), [[shuffled(X), clusters[0], clusters[2]], [clusters[1]]]
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def spend(self, seconds: float) -> Callable[[], None]:
+        def move() -> None:
+            self.now += seconds
+
+        return move
+
+
+def test_everyone_sees_the_same_folds_and_no_training_row_is_scored() -> None:
+    X, task, rungs = table()
+    found = race(task, X, rungs, [*BASELINES, Candidate("ridge", Ridge())], budget_s=1000)
+    assert [entry.status for entry in found.entries] == ["finished"] * 3
+    assert found.missed == ()
+    for split in found.splits:
+        for entry in found.entries:
+            np.testing.assert_array_equal(
+                entry.held_out[split].rows, np.concatenate([test for _, test in split.folds])
+            )
+    split = found.splits[0]
+    train, test = split.folds[0]
+    mean = found.entry("mean").held_out[split]
+    np.testing.assert_allclose(mean.mean[: len(test)], task.y[train].mean())
+    np.testing.assert_allclose(mean.sd[0] ** 2, task.y[train].var(ddof=1) * (1 + 1 / len(train)))
+
+
+def test_the_hopeless_are_dropped_after_the_first_rung_and_yardsticks_never() -> None:
+    X, task, rungs = table()
+    wrong = [Candidate(f"wrong-{i}", Wrong(50.0 + i)) for i in range(4)]
+    found = race(task, X, rungs, [*BASELINES, *wrong, Candidate("ridge", Ridge())], budget_s=1000)
+    status = {entry.name: entry.status for entry in found.entries}
+    assert status["ridge"] == status["mean"] == status["nearest"] == "finished"
+    # A third of five is two: the best and the next; the others are 50 behind.
+    assert [status[f"wrong-{i}"] for i in range(4)] == ["finished", "dropped", "dropped", "dropped"]
+    assert "errs more than ridge" in found.entry("wrong-3").reason
+    assert len(found.entry("wrong-3").held_out) == 3
+
+
+def test_ties_are_kept() -> None:
+    X, task, rungs = table()
+    same = [Candidate(f"ridge-{i}", Ridge()) for i in range(5)]
+    found = race(task, X, rungs, [*BASELINES, *same], budget_s=1000)
+    assert {entry.status for entry in found.entries} == {"finished"}
+
+
+def test_the_clock_ends_the_race_for_all_at_the_same_split() -> None:
+    X, task, rungs = table()
+    clock = Clock()
+    slow = Candidate("slow", Wrong(0.1, clock.spend(1.0)))
+    # 5 + 2 + 6 folds of the first rung cost 13 s; the last split's three do not fit any more.
+    found = race(task, X, rungs, [*BASELINES, slow], budget_s=15.0, clock=clock)
+    assert len(found.splits) == 3
+    assert found.missed == tuple(rungs[1])
+    assert {len(entry.held_out) for entry in found.entries} == {3}
+    assert found.cpu_s == 13.0
+    assert race(task, X, rungs, [*BASELINES, slow], budget_s=16.0, clock=Clock()).missed == ()
+
+
+def test_who_needs_more_than_an_equal_share_of_the_first_rung_is_stopped() -> None:
+    X, task, rungs = table()
+    clock = Clock()
+    runners = [
+        Candidate("quick", Wrong(0.1, clock.spend(0.1))),
+        Candidate("greedy", Wrong(0.0, clock.spend(10.0))),
+    ]
+    found = race(task, X, rungs, [*BASELINES, *runners], budget_s=60.0, clock=clock)
+    greedy = found.entry("greedy")
+    assert greedy.status == "stopped"
+    assert "equal share" in greedy.reason
+    assert len(greedy.held_out) == 1
+    assert found.entry("quick").status == "finished"
+
+
+@settings(max_examples=50, deadline=None)
+@given(needs=st.lists(st.floats(0.1, 100), min_size=1, max_size=8), budget=st.floats(1, 300))
+def test_equal_shares_spend_the_budget(needs: list[float], budget: float) -> None:
+    level = equal_share(needs, budget)
+    if sum(needs) <= budget:
+        assert level == math.inf
+    else:
+        assert sum(min(need, level) for need in needs) == pytest.approx(budget)
+
+
+def test_a_candidate_that_fails_fails_alone() -> None:
+    X, task, rungs = table()
+    found = race(task, X, rungs, [*BASELINES, Candidate("broken", Broken())], budget_s=1000)
+    broken = found.entry("broken")
+    assert broken.status == "failed"
+    assert "no inverse today" in broken.reason
+    assert found.entry("mean").status == "finished"
+
+
+def test_too_many_rows_are_passed_over() -> None:
+    X, task, rungs = table()
+    found = race(task, X, rungs, [*BASELINES, Candidate("gp", Ridge(), most_rows=59)], budget_s=1000)
+    assert found.entry("gp").status == "passed over"
+    assert not found.entry("gp").held_out
+
+
+def test_the_same_race_twice_is_the_same() -> None:
+    X, task, rungs = table()
+    ticking = count()
+    runners = [*BASELINES, Candidate("ridge", Ridge())]
+    one = race(task, X, rungs, runners, budget_s=1e9)
+    two = race(task, X, rungs, runners, budget_s=1e9, clock=lambda: float(next(ticking)))
+    for a, b in zip(one.entries, two.entries, strict=True):
+        for split, found in a.held_out.items():
+            np.testing.assert_array_equal(found.mean, b.held_out[split].mean)
+            np.testing.assert_array_equal(found.sd, b.held_out[split].sd)
