@@ -246,8 +246,9 @@ class _Reader:
         if name in _FUNCTIONS:
             raise ValueError(f"has {name} without brackets; write {name}(...)")
         if self.declared is not None and name not in self.declared:
-            close = difflib.get_close_matches(name, [*self.declared, *self.parameters], n=1)
-            hint = f"did you mean {close[0]}?" if close else "declare it under law.constants"
+            known = {one.casefold(): one for one in (*self.declared, *self.parameters)}
+            close = difflib.get_close_matches(name.casefold(), known, n=1)
+            hint = f"did you mean {known[close[0]]}?" if close else "declare it under law.constants"
             raise ValueError(f"has {name}, which is neither a parameter nor a constant; {hint}")
         return _Linear(terms={name: lambda _: 1.0})
 

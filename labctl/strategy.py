@@ -70,7 +70,8 @@ def propose(
     goal, _ = config.goal
     known = knowledge(state, space, objectives, goal)
     signs = {name: config.sign if name == goal else 1.0 for name in objectives}
-    surrogates = Surrogates(known, signs, seed)
+    chosen = (state.verdict or {}).get("surrogate", "gp-ard")
+    surrogates = Surrogates(known, signs, seed, kind=str(chosen))
     number = len(state) + 1
     again = _to_repeat(config, state, repeatable)
     name = _next_strategy(config, state, known.n, again)
@@ -95,12 +96,13 @@ def propose(
     if only is not None:
         expert = _Written("expert", None, widened, route, predict=True)
         return expert.proposed(Choice(*only), situation, started)
-    strategy = load(name)
-    choice = strategy.choose(situation)
-    if choice is None:
-        return None
-    written = _Written(strategy.arm, name, widened, route, predict=predict_always)
-    return written.proposed(choice, situation, started)
+    for attempt in (name, *_WHEN_NOTHING_FITS):
+        strategy = load(attempt)
+        choice = strategy.choose(situation)
+        if choice is not None:
+            written = _Written(strategy.arm, attempt, widened, route, predict=predict_always)
+            return written.proposed(choice, situation, started)
+    return None
 
 
 @cache
@@ -120,6 +122,8 @@ def code_version() -> str:
         return "labctl (not installed)"
 
 
+_WHEN_NOTHING_FITS = ("gaps", "random")
+"""Who chooses where a strategy finds nothing it may choose, such as no improvement within the domain."""
 _ARM_OF = {"space_filling": "initial", "random_start": "initial"}
 
 

@@ -1,6 +1,5 @@
 """The gate: when a campaign validates its own surrogate, and the verdict it then writes down."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from labctl.config import CampaignConfig
 from labctl.space import Space
 from labctl.state import CampaignState
+from labctl.strategies.surrogate import SURROGATES
 from labctl.study import of_campaign
 
 LOOP_CLUSTERS = (2, 3, 4, 5)
@@ -66,10 +66,3 @@ def judge(config: CampaignConfig, space: Space, state: CampaignState, seed: int)
 def surrogate_of(winner: str | None) -> str:
     """Which surrogate a campaign fits after this candidate won; the default one unless another is better."""
     return winner if winner is not None and winner in SURROGATES else USUAL_SURROGATE
-
-
-SURROGATES: Mapping[str, str] = {
-    "gp-ard": "labctl_models.surrogates.gp:GaussianProcess",
-    "gp-isotropic": "labctl_models.surrogates.gp_isotropic:IsotropicGaussianProcess",
-}
-"""The candidates that a campaign can choose its experiments by, since they tell how unsure they are."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from labctl.cli import by_hand, campaign, reading, tables
+from labctl.cli import auditing, by_hand, campaign, reading, tables, validation
 
 app = typer.Typer(
     name="labctl",
@@ -24,6 +24,8 @@ app.command("report")(reading.report)
 app.command("export")(reading.export)
 app.command("verify")(reading.verify)
 app.command("replay")(campaign.replay)
+app.command("audit")(auditing.audit)
+app.command("validate")(validation.validate)
 app.add_typer(tables.datasets, name="datasets")
 app.command("doctor")(tables.doctor)
 app.command("schema")(tables.schema)

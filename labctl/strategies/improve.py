@@ -33,8 +33,10 @@ class Improve:
     """Choose the candidate with the greatest log expected improvement.
 
     Noise-aware: what has to be improved on is the best *expected* value among the measured recipes, not
-    the luckiest reading, and replicates of a recipe count as the repeated measurements they are. The
-    closed form and its logarithm follow Ament et al., NeurIPS 2023 (arXiv 2310.20708).
+    the luckiest reading, and replicates of a recipe count as the repeated measurements they are. Where
+    the last verdict on the surrogate is not "trusted", recipes outside the domain of the measured ones
+    are not chosen here; that is left to arms that do not rest on a prediction. The closed form and its
+    logarithm follow Ament et al., NeurIPS 2023 (arXiv 2310.20708).
     """
 
     arm: Arm = "improve"
@@ -62,6 +64,8 @@ class Improve:
         from labctl_models.acquisition.improvement import log_expected_improvement_at  # noqa: PLC0415
 
         scores = log_expected_improvement_at(situation.surrogates.of(situation.goal), among.X, incumbent)
+        # Not a number is never the best: where the verdict forbids it, no improvement is promised.
+        scores = np.where(situation.within_trust(among.X), scores, np.nan)
         return _Ranked(among, scores, among.best(scores, situation.allowed, max(_STARTS, 1 + _ALTERNATIVES)))
 
     def _refine(self, situation: Situation, ranked: _Ranked, incumbent: float) -> _Ranked:
@@ -105,20 +109,28 @@ class Improve:
         )
         return Choice(
             ranked.among.recipe(rows[0]),
-            _because(chosen, situation.sign, incumbent),
+            _because(chosen, situation, incumbent),
             "log_expected_improvement",
             float(ranked.scores[rows[0]]) if np.isfinite(ranked.scores[rows[0]]) else None,
             others,
         )
 
 
-def _because(chosen: Predicted, sign: float, incumbent: float) -> str:
+def _because(chosen: Predicted, situation: Situation, incumbent: float) -> str:
+    sign = situation.sign
     gain = sign * chosen.mean - incumbent
     than = "better" if gain >= 0 else "worse"
+    where = "" if situation.verdict in (None, "trusted") else " inside the known domain"
     return (
-        f"expected {chosen.mean:.4g} ± {chosen.sd:.2g}, that is {abs(gain):.2g} {than} than the best known "
-        f"recipe is expected to be ({sign * incumbent:.4g}), with the greatest expected improvement of all"
+        f"expected {short(chosen.mean)} ± {short(chosen.sd)}, that is {short(abs(gain))} {than} than the "
+        f"best known recipe is expected to be ({short(sign * incumbent)}), with the greatest expected "
+        f"improvement of all{where}"
     )
+
+
+def short(value: float) -> str:
+    """A number with three digits that matter, without an exponent where none is needed."""
+    return f"{value:.3g}" if not 1e3 <= abs(value) < 1e6 else f"{value:.0f}"  # noqa: PLR2004 - thousands read well
 
 
 def _laws(space: Space) -> "list[Linear]":

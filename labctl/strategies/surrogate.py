@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from labctl.proposal import Predicted
 from labctl.strategies.knowledge import Knowledge, Results
 
 if TYPE_CHECKING:
+    from labctl_models.surrogates.gp import FittedGP
     from labctl_models.surrogates.gp_averaged import FittedAverage
 
 Floats = NDArray[np.float64]
@@ -33,7 +35,8 @@ class Surrogates:
     knowledge: Knowledge
     signs: Mapping[str, float]
     seed: int
-    _fitted: dict[str, "FittedAverage"] = field(default_factory=dict, repr=False)
+    kind: str = "gp-ard"
+    _fitted: dict[str, "FittedAverage | FittedGP"] = field(default_factory=dict, repr=False)
 
     @property
     def ready(self) -> bool:
@@ -45,10 +48,11 @@ class Surrogates:
         """Whether there are results enough for a prediction that nothing rests on but its own record."""
         return self.knowledge.n >= ENOUGH_RESULTS
 
-    def of(self, objective: str) -> "FittedAverage":
+    def of(self, objective: str) -> "FittedAverage | FittedGP":
         """The surrogate of ``sign * objective``, so that more is better where a goal has a direction."""
         if objective not in self._fitted:
-            fitted = fit(self.knowledge.results[objective], self.signs[objective], self.seed)
+            results = self.knowledge.results[objective]
+            fitted = fit(results, self.signs[objective], self.seed, kind=self.kind)
             pending = self.knowledge.X_pending
             if len(pending):
                 fitted = fitted.condition_on(pending, fitted.predict(pending).mean)
@@ -72,16 +76,23 @@ class Surrogates:
         return rows
 
 
-def fit(results: Results, sign: float, seed: int) -> "FittedAverage":
+SURROGATES: Mapping[str, str] = {
+    "gp-ard": "labctl_models.surrogates.gp_averaged:AveragedGaussianProcess",
+    "gp-isotropic": "labctl_models.surrogates.gp_isotropic:IsotropicGaussianProcess",
+}
+"""Surrogates that a campaign can choose its experiments by, since they tell how unsure they are; by the
+names that they have in a validation."""
+
+
+def fit(results: Results, sign: float, seed: int, *, kind: str = "gp-ard") -> "FittedAverage | FittedGP":
     """Fit an averaged Gaussian process to ``sign * y``, and let it know the bounds of censored measurements.
 
     A bound only matters where the surrogate contradicts it: there, and only there, the value at the
     bound is added and the surrogate is fitted again. What lies beyond a detector is thus never taken for
     a number as long as the surrogate already agrees with it.
     """
-    from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess  # noqa: PLC0415 - scipy is slow to import
-
-    process = AveragedGaussianProcess()
+    module, _, name = SURROGATES[kind].partition(":")
+    process = getattr(import_module(module), name)()
     X, y = results.X, sign * results.y
     fitted = process.fit(X, y, seed=seed)
     if not len(results.X_bounded):

@@ -7,7 +7,8 @@ import numpy as np
 
 from labctl.proposal import Outcome, Proposal
 from labctl.space import Continuous, Space
-from labctl.trust import SURROGATES, due, judge, surrogate_of
+from labctl.strategies.surrogate import SURROGATES
+from labctl.trust import due, judge, surrogate_of
 from labctl.view import View
 
 CAMPAIGN: dict[str, Any] = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FEWEST_VALUES = 50
 FEWEST_ZEROS = 3
+COMMON = 0.05
 # A lattice of tens: finest and coarsest decimal places that are looked at.
 FINEST, COARSEST = 8, -6
 ON_LATTICE = 0.9
@@ -43,14 +44,15 @@ class Zeros:
 def exact_zeros(values: Array) -> Zeros:
     """Zeros among finite values (n,), against the commonest other value.
 
-    p is the probability that, of two values equally common, one has at least so large a part of both; times
-    the number of distinct values, because any of them might have been the commonest.
+    p is the probability that, of two values equally common, one has at least so large a part of both; that
+    the other is the commonest of many only makes the test more careful. Where one value besides zero makes
+    up a twentieth of all, these are counts or levels, among which zero is a value like others: p is 1.
     """
     distinct, counts = np.unique(values, return_counts=True)
     zeros = int(counts[distinct == 0.0].sum())
     others = counts[distinct != 0.0]
     other = int(others.max()) if len(others) else 0
-    if zeros < FEWEST_ZEROS or len(others) == 0:
+    if zeros < FEWEST_ZEROS or len(others) == 0 or other > COMMON * len(values):
         return Zeros(zeros, other, 1.0)
     return Zeros(zeros, other, _at_least(zeros, zeros + other, 0.5))
 

@@ -152,14 +152,18 @@ class DuplicatesCheck:
         sizes = np.bincount(codes, minlength=len(names))
         repeated = int(np.count_nonzero(sizes > 1))
         order = np.argsort(-sizes, kind="stable")[:SHOWN]
+        spelled = ""
+        if table.recipes is None and table.formulas is not None:
+            as_spelled = int(np.count_nonzero(np.unique(table.formulas, return_counts=True)[1] > 1))
+            spelled = f" ({as_spelled} as spelled)" if as_spelled != repeated else ""
         with_twin = int(np.count_nonzero(found.near))
         return [
             Finding(
                 id=self.name,
                 area=self.area,
                 severity=graded(found.leak, medium=TWINS_MEDIUM, high=TWINS_HIGH),
-                title=f"{repeated} recipes are there more than once; {found.leak:.0%} of a random test part "
-                "has a twin in training",
+                title=f"{repeated} recipes{spelled} are there more than once; {found.leak:.0%} of a random test "
+                "part has a twin in training",
                 value=found.leak,
                 expected=0.0,
                 meaning="On those rows a random split tests memory, not prediction, so its score flatters.",

@@ -94,9 +94,9 @@ class Check(Protocol):
     @property
     def name(self) -> str: ...  # noqa: D102  described in the class docstring
     @property
-    def area(self) -> str: ...  # noqa: D102
+    def area(self) -> str: ...  # noqa: D102  as above
     @property
-    def needs(self) -> tuple[str, ...]: ...  # noqa: D102
+    def needs(self) -> tuple[str, ...]: ...  # noqa: D102  as above
 
     def run(self, table: AuditTable, *, seed: int) -> Sequence[Finding]:
         """Findings about the table, none where it is sound; the same seed gives the same findings.

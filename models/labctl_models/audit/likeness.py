@@ -11,9 +11,11 @@ from scipy.special import ndtr
 
 from labctl_models.audit.domain import FEWEST_ROWS, pca_map
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
-from labctl_models.audit.statistics import auc, nearest
+from labctl_models.audit.statistics import auc, holm, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl_models.audit.table import AuditTable
     from labctl_models.surrogates.protocol import Array
 
@@ -94,6 +96,23 @@ def diversity(X: Array, *, seed: int) -> tuple[float, float]:
     return vendi(X, width), vendi(free, width)
 
 
+def shifted_columns(table: Array, pool: Array, names: Sequence[str]) -> list[tuple[str, float, float]]:
+    """Columns of table (n x d) and pool (m x d) that differ: name, Kolmogorov-Smirnov distance, Holm's p.
+
+    The most different first; those above the level are left out.
+    """
+    from scipy.stats import ks_2samp  # noqa: PLC0415  used by this check alone
+
+    tests = [ks_2samp(a, b, method="asymp") for a, b in zip(table.T, pool.T, strict=True)]
+    adjusted = holm(np.array([float(test.pvalue) for test in tests]))
+    found = [
+        (name, float(test.statistic), float(p))
+        for name, test, p in zip(names, tests, adjusted, strict=True)
+        if p <= SIGNIFICANT
+    ]
+    return sorted(found, key=lambda column: -column[1])
+
+
 def snapped(pool: Array, table: Array) -> Array:
     """The pool (m x d) with every column that has few levels in the table (n x d) moved to its nearest level.
 
@@ -130,6 +149,10 @@ class LikenessCheck:
         test = two_sample(known, other, seed=int(rng.integers(2**31)))
         if test.p > SIGNIFICANT:
             return []
+        names = table.feature_names or tuple(f"x{j + 1}" for j in range(table.X.shape[1]))
+        shifted = shifted_columns(known, other, names)
+        most = ", ".join(name for name, _, _ in shifted[:3])
+        where = f" They differ most in {most}." if most else " They differ in how settings go together."
         return [
             Finding(
                 id=self.name,
@@ -139,10 +162,16 @@ class LikenessCheck:
                 value=test.auc,
                 expected=0.5,
                 meaning="The table is no fair sample of what may be proposed, so errors measured on the "
-                "table are too small for the candidates.",
+                f"table are too small for the candidates.{where}",
                 remedy="Reserve a random arm: its recipes are the only fair sample. Judge models on "
                 "held-out clusters meanwhile.",
-                detail={"p": test.p, "null_sd": test.sd, "rows": len(known), "candidates": len(other)},
+                detail={
+                    "p": test.p,
+                    "null_sd": test.sd,
+                    "rows": len(known),
+                    "candidates": len(other),
+                    "columns": shifted,
+                },
             )
         ]
 

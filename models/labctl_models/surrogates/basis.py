@@ -55,7 +55,8 @@ class Law:
         Raises:
             ValueError: it has another shape, or a value is not finite.
         """
-        H = np.asarray(self.basis(X), dtype=np.float64)
+        with np.errstate(all="ignore"):  # what overflows is refused below, in words
+            H = np.asarray(self.basis(X), dtype=np.float64)
         if H.shape != (len(X), len(self.names)):
             raise ValueError(f"the law's basis has shape {H.shape}, not {(len(X), len(self.names))}")
         bad = np.flatnonzero(~np.isfinite(H).all(axis=1))

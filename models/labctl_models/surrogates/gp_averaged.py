@@ -49,9 +49,12 @@ class AveragedGaussianProcess:
 
     Attributes:
         samples: How many draws; None decides by the number of rows.
+        scale_known: Take the sample variance of y for the signal variance, as `GaussianProcess` does,
+            instead of learning it. Predictions promise more than they keep, and the search is bolder.
     """
 
     samples: int | None = None
+    scale_known: bool = False
 
     def fit(
         self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
@@ -67,7 +70,7 @@ class AveragedGaussianProcess:
         shift, scale, remarks = standardisation(y)
         count = usual_samples(n) if self.samples is None else max(1, self.samples)
         with one_thread():
-            marginal = Marginal(X - X.mean(axis=0), (y / scale) - (shift / scale))
+            marginal = Marginal(X - X.mean(axis=0), (y / scale) - (shift / scale), self.scale_known)
             found = most_probable(marginal, seed=seed, start=start, starts=_starts(n))
             mode = np.append(np.log(found.lengthscales), math.log(found.noise_variance))
             remarks = (*remarks, *found.remarks)
@@ -124,7 +127,8 @@ def _members(
     members = []
     for theta, part, score in zip(thetas, parts, scores, strict=True):
         given: Given = marginal.given(theta)
-        size = math.sqrt(signal_variance(given, int(part), count))
+        known = marginal.scale_known
+        size = 1.0 if known else math.sqrt(signal_variance(given, int(part), count))
         mean = given.mean / size + score * math.sqrt(given.mean_variance)
         members.append(
             FittedGP(

@@ -28,7 +28,8 @@ class Given:
     """What is left open at one setting of lengthscales and noise: the scale and the mean.
 
     The signal variance is inverse-gamma(shape, rate), and the mean is normal about `mean` with the signal
-    variance times `mean_variance`. `seen` is the sample variance expected at a signal variance of 1.
+    variance times `mean_variance`. `seen` is the sample variance expected at a signal
+    variance of 1, and `square` that of the residuals in units of their covariance.
     """
 
     factor: Factor
@@ -37,6 +38,7 @@ class Given:
     shape: float
     rate: float
     seen: float
+    square: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,13 @@ class Marginal:
 
     The prior of s² is scaled inverse chi-squared about 1 / v, where v is the sample variance that the n
     recipes would have on average if s were 1. A response that changes slowly over the cube shows little of
-    its variance there, so the variance seen says nothing about s alone; it speaks of s² v.
+    its variance there, so the variance seen says nothing about s alone; it speaks of s² v. With
+    `scale_known`, s is 1 instead, as in `Problem`, and only the mean is integrated.
     """
 
     X: Array
     z: Array
+    scale_known: bool = False
 
     @property
     def prior(self) -> LogNormal:
@@ -100,15 +104,13 @@ class Marginal:
         diagonal = float(K[0, 0])
         seen = (n * diagonal - float(K.sum()) / n) / (n - 1) if n > 1 else diagonal
         shape, rate = 0.5 * (self.worth + n - 1), 0.5 * (self.worth / seen + square)
-        return Given(factor, mean, 1.0 / precision, shape, rate, seen)
+        return Given(factor, mean, 1.0 / precision, shape, rate, seen, square)
 
     def _height(self, given: Given) -> float:
-        return (
-            -0.5 * given.factor.log_determinant()
-            + 0.5 * math.log(given.mean_variance)
-            - given.shape * math.log(given.rate)
-            - 0.5 * self.worth * math.log(given.seen)
-        )
+        spread = -0.5 * given.factor.log_determinant() + 0.5 * math.log(given.mean_variance)
+        if self.scale_known:
+            return spread - 0.5 * given.square
+        return spread - given.shape * math.log(given.rate) - 0.5 * self.worth * math.log(given.seen)
 
     def log_likelihood(self, theta: Array) -> float:
         """Log marginal likelihood of z at theta, up to a constant.
@@ -141,15 +143,15 @@ class Marginal:
         ones = solved[:, 0]
         given = self._given(K, factor, solved)
         alpha = solved[:, 1] - given.mean * ones
-        M = np.outer((given.shape / given.rate) * alpha, alpha)
+        weight = 1.0 if self.scale_known else given.shape / given.rate
+        M = np.outer(weight * alpha, alpha)
         M += np.outer(ones * given.mean_variance, ones)
         M -= factor.upper_inverse()
-        if n > 1:
-            by_seen = self.worth / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
-            M -= by_seen / (n * (n - 1))
-            M.flat[:: n + 1] += by_seen / (n - 1)
-        else:
-            M += self.worth / given.seen * (given.shape / (given.seen * given.rate) - 1.0)
+        if not self.scale_known:
+            by_seen = self.worth / given.seen * (weight / given.seen - 1.0)
+            # d seen / d K, which for a single measurement is 1.
+            M -= by_seen / (n * (n - 1)) if n > 1 else -by_seen
+            M.flat[:: n + 1] += by_seen / (n - 1) if n > 1 else 0.0
         gradient = -(theta - self.prior_location) / self.prior_scale**2
         gradient[d] += 0.5 * share * float(np.trace(M))
         M *= D

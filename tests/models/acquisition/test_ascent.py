@@ -8,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl_models.acquisition.ascent import Linear, ascend
-from labctl_models.acquisition.improvement import log_expected_improvement, noisy_incumbent
+from labctl_models.acquisition.improvement import (
+    log_expected_improvement,
+    log_expected_improvement_at,
+    noisy_incumbent,
+)
 from labctl_models.card import Card
 from labctl_models.surrogates.gp import FittedGP, GaussianProcess
+from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess
 from labctl_models.surrogates.protocol import Array, Differentiable, Prediction
 
 
@@ -138,6 +143,19 @@ def test_a_surrogate_without_slopes_is_climbed_by_differences() -> None:
     by_slopes = ascend(plain.inner, incumbent, starts, **arguments)
     by_differences = ascend(plain, incumbent, starts, **arguments)
     np.testing.assert_allclose(by_differences.value.max(), by_slopes.value.max(), atol=1e-4)
+
+
+def test_an_average_is_climbed_by_its_members_slopes() -> None:
+    inner = SURROGATES[2]
+    fitted = AveragedGaussianProcess().fit(inner.X, inner.y, seed=0)
+    starts = np.random.default_rng(1).random((4, 2))
+    incumbent = noisy_incumbent(fitted, inner.X)
+    found = ascend(fitted, incumbent, starts, free=range(2), lower=np.zeros(2), upper=np.ones(2))
+    before = log_expected_improvement_at(fitted, starts, incumbent)
+    assert (found.value >= before).all()
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 31)] * 2), axis=-1).reshape(-1, 2)
+    best = log_expected_improvement_at(fitted, grid, incumbent).max()
+    assert found.value.max() > best - 0.05
 
 
 def test_a_surrogate_without_doubt_stays_where_it_is() -> None:

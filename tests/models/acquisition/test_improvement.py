@@ -1,6 +1,7 @@
 """Log expected improvement equals high-precision arithmetic and botorch."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import mpmath
@@ -13,11 +14,15 @@ from hypothesis import strategies as st
 
 from labctl_models.acquisition.improvement import (
     log_expected_improvement,
+    log_expected_improvement_at,
     log_expected_improvement_slopes,
+    log_expected_improvement_slopes_at,
     log_h,
     noisy_incumbent,
 )
 from labctl_models.surrogates.gp import GaussianProcess
+from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess
+from labctl_models.surrogates.protocol import Array, Prediction
 
 
 def exact_log_h(z: float) -> float:
@@ -133,3 +138,39 @@ def test_an_incumbent_needs_a_recipe() -> None:
     fitted = GaussianProcess().fit(np.zeros((1, 2)), np.ones(1), seed=0)
     with pytest.raises(ValueError, match="at least one"):
         noisy_incumbent(fitted, np.empty((0, 2)))
+
+
+def test_an_average_improves_as_draws_from_its_members_do() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((10, 2))
+    y = np.sin(6 * X[:, 0]) + 0.1 * rng.standard_normal(10)
+    fitted = AveragedGaussianProcess().fit(X, y, seed=0)
+    query = rng.random((5, 2))
+    each = fitted.components(query)
+    drawn = each.mean + each.sd * rng.standard_normal((60_000, *each.mean.shape))
+    gains = np.maximum(drawn - 0.5, 0.0)
+    value = log_expected_improvement_at(fitted, query, 0.5)
+    errors = gains.std(axis=(0, 1)) / math.sqrt(gains.shape[0] * gains.shape[1])
+    assert (np.abs(np.exp(value) - gains.mean(axis=(0, 1))) < 5 * errors + 1e-9).all()
+    again, slopes = log_expected_improvement_slopes_at(fitted, query, 0.5)
+    np.testing.assert_allclose(again, value, rtol=1e-6)
+    for column, step in enumerate(1e-5 * np.eye(2)):
+        after, before = (log_expected_improvement_at(fitted, query + s, 0.5) for s in (step, -step))
+        np.testing.assert_allclose(slopes[:, column], (after - before) / 2e-5, atol=1e-4)
+
+
+def test_a_member_without_hope_leaves_the_average_to_the_others() -> None:
+    @dataclass(frozen=True)
+    class Two:
+        def components(self, X: Array) -> Prediction:
+            return Prediction(np.array([[0.0] * len(X), [3.0] * len(X)]), np.zeros((2, len(X))))
+
+        def components_with_slopes(self, X: Array) -> tuple[Prediction, Array, Array]:
+            return self.components(X), np.zeros((2, *X.shape)), np.zeros((2, *X.shape))
+
+    X = np.zeros((1, 2))
+    assert log_expected_improvement_at(Two(), X, 1.0)[0] == pytest.approx(math.log(1.0))  # type: ignore[arg-type]
+    assert log_expected_improvement_at(Two(), X, 5.0)[0] == -np.inf  # type: ignore[arg-type]
+    value, slopes = log_expected_improvement_slopes_at(Two(), X, 5.0)
+    assert value[0] == -np.inf
+    assert np.array_equal(slopes, np.zeros((1, 2)))

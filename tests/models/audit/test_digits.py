@@ -37,13 +37,14 @@ def test_zero_that_stands_for_nothing_found() -> None:
 @given(seed=st.integers(0, 10_000), places=st.integers(0, 3))
 def test_rounded_readings_about_zero_are_ordinary(seed: int, places: int) -> None:
     values = np.round(np.random.default_rng(seed).standard_normal(300), places)
-    # The test is of one value against the commonest of many others, so it is careful: no alarm in practice.
-    assert exact_zeros(values).p > SIGNIFICANT or places == 0
+    # Of one value against the commonest of many others, hence careful: no alarm in practice.
+    assert exact_zeros(values).p > SIGNIFICANT
 
 
 def test_counts_have_honest_zeros() -> None:
     rng = np.random.default_rng(2)
-    assert all(exact_zeros(rng.poisson(1.2, 300).astype(float)).p > SIGNIFICANT for _ in range(50))
+    for mean in (0.2, 1.2, 4.0):
+        assert all(exact_zeros(rng.poisson(mean, 300).astype(float)).p > SIGNIFICANT for _ in range(20))
 
 
 @pytest.mark.parametrize("shape", ["normal", "lognormal", "uniform", "two hills"])

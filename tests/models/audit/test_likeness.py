@@ -8,6 +8,7 @@ from labctl_models.audit.likeness import (
     DiversityCheck,
     LikenessCheck,
     diversity,
+    shifted_columns,
     snapped,
     two_sample,
     vendi,
@@ -31,6 +32,18 @@ def test_a_shift_and_a_smaller_spread_are_found() -> None:
     # The best possible AUC for a shift of one standard deviation in both columns is Φ(√2/√2) = 0.84.
     assert 0.76 < shifted.auc < 0.88
     assert two_sample(rng.normal(0, 0.5, (150, 2)), rng.normal(0, 1, (300, 2)), seed=0).p < 0.005
+
+
+def test_the_finding_names_the_columns_that_differ() -> None:
+    rng = np.random.default_rng(5)
+    X, pool = rng.random((120, 4)), rng.random((400, 4))
+    X[:, 2] *= 0.4
+    table = AuditTable(X, X[:, 0], pool=pool, feature_names=("a", "b", "dose", "d"))
+    (found,) = LikenessCheck().run(table, seed=0)
+    assert [name for name, _, _ in shifted_columns(X, pool, ("a", "b", "dose", "d"))] == ["dose"]
+    # Even on [0, 0.4] against even on [0, 1]: the distributions are 0.6 apart at most.
+    assert shifted_columns(X, pool, "abcd")[0][1] == pytest.approx(0.6, abs=0.07)
+    assert "They differ most in dose." in found.meaning
 
 
 def test_effective_number_of_rows() -> None:

@@ -31,7 +31,7 @@ def test_units_do_not_matter() -> None:
 def test_a_column_that_never_varied_takes_a_recipe_out_of_the_domain() -> None:
     X = np.column_stack([np.random.default_rng(0).random((30, 2)), np.full(30, 7.0)])
     inside = X[:1].copy()
-    changed = inside + [0.0, 0.0, 50.0]
+    changed = np.add(inside, [0.0, 0.0, 50.0])
     assert Domain.of(X).place(np.vstack([inside, changed])).stamp == ("inside", "outside")
 
 

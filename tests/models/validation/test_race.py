@@ -42,7 +42,7 @@ class Broken:
     def fit(
         self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
     ) -> FittedMean:
-        raise ArithmeticError("no inverse today")
+        raise ArithmeticError(f"no inverse of {len(X)} and {len(y)} today ({seed}, {start})")
 
 
 def table() -> tuple[Array, Task, list[list[Split]]]:
@@ -149,7 +149,7 @@ def test_a_candidate_that_fails_fails_alone() -> None:
     found = race(task, X, rungs, [*BASELINES, Candidate("broken", Broken())], budget_s=1000)
     broken = found.entry("broken")
     assert broken.status == "failed"
-    assert "no inverse today" in broken.reason
+    assert "no inverse of 48" in broken.reason
     assert found.entry("mean").status == "finished"
 
 

@@ -151,7 +151,7 @@ def test_columns_that_hold_nothing_out_are_refused(call, words: str) -> None:  #
 def test_units_are_dealt_evenly() -> None:
     sizes = np.array([50, 1, 1, 1, 30, 20, 10])
     fold = dealt(sizes, 3, np.random.default_rng(0))
-    assert sorted(np.bincount(fold, sizes)) == [30, 33, 50]
+    assert sorted(np.bincount(fold, sizes)) == [31, 32, 50]
 
 
 def test_a_partition_names_its_folds() -> None:

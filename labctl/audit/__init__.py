@@ -1,0 +1,1 @@
+"""How far a table or a campaign can be trusted as a sample of what it is about: the dataset-bias audit."""

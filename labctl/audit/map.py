@@ -1,0 +1,128 @@
+"""The map of a table: its rows on their two widest axes, with density, failures, candidates and gaps."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.audit.run import Audited
+from labctl.report.look import rounded
+
+Figure = dict[str, Any]
+Floats = NDArray[np.float64]
+
+MOST_POINTS = 3000
+FEW_POINTS = 400
+
+
+def chart(audited: Audited) -> Figure | None:
+    """Rows by how crowded it is about them, failures, candidates and the largest gaps; None for one recipe."""
+    from labctl_models.audit.domain import pca_map  # noqa: PLC0415 - scipy takes a moment
+
+    table = audited.prepared.table
+    fitted = pca_map(table.X)
+    if not len(table.X) or float(np.ptp(fitted.scores[:, 0])) == 0.0:
+        return None
+    places = _two(fitted.scores)
+    rng = np.random.default_rng(audited.seed)
+    traces: list[Figure] = []
+    pool = table.pool
+    if pool is not None:
+        at = _two(fitted.place(pool))
+        some = _some(len(at), rng)
+        traces.append(
+            _points(at[some], "candidates", {"color": "$bar", "size": 4, "opacity": 0.55}, "a candidate")
+        )
+    failed = np.zeros(len(places), dtype=bool) if table.failed is None else table.failed
+    some = _some(len(places), rng)
+    fine = some[~failed[some]]
+    density = _density(fitted.scores)
+    if len(fine):
+        marker = {
+            "color": [rounded(float(v)) for v in density[fine]],
+            "colorscale": "Cividis",
+            "size": 8 if len(fine) < FEW_POINTS else 5,
+            "line": {"color": "$paper", "width": 0.5},
+            "colorbar": {
+                "title": {"text": "how crowded", "side": "right"},
+                "tickvals": [float(density[fine].min()), float(density[fine].max())],
+                "ticktext": ["sparse", "dense"],
+                "thickness": 11,
+                "outlinewidth": 0,
+                "len": 0.7,
+            },
+        }
+        traces.append(_points(places[fine], "rows", marker, [audited.study.ids[i] for i in fine]))
+    lost = some[failed[some]]
+    if len(lost):
+        cross = {
+            "symbol": "x-thin",
+            "size": 8,
+            "color": "$failed",
+            "line": {"color": "$failed", "width": 1.6},
+        }
+        names = [f"{audited.study.ids[i]} failed" for i in lost]
+        traces.append(_points(places[lost], "failed", cross, names))
+    gaps = next((f.detail["gaps"] for f in audited.findings if f.id == "domain.coverage"), None)
+    if gaps is not None and pool is not None:
+        at = _two(fitted.place(pool[np.asarray(gaps)]))
+        ring = {
+            "symbol": "diamond-open",
+            "size": 13,
+            "color": "$star",
+            "line": {"color": "$star", "width": 2.4},
+        }
+        traces.append(_points(at, "gaps", ring, [f"gap {i + 1}" for i in range(len(at))]))
+    shares = fitted.explained
+    titles = [
+        f"{word} axis of the recipes ({shares[k]:.0%} of their differences)" if k < len(shares) else ""
+        for k, word in enumerate(("widest", "second widest"))
+    ]
+    bare = {"showticklabels": False, "ticks": "", "showgrid": True}
+    return {
+        "data": traces,
+        "layout": {
+            "xaxis": {"title": {"text": titles[0]}, **bare},
+            "yaxis": {"title": {"text": titles[1]}, **bare, "visible": len(shares) > 1},
+        },
+    }
+
+
+def _two(scores: Floats) -> Floats:
+    """The first two axes (n x 2); the second is 0 where there is none."""
+    return np.column_stack([scores[:, 0], scores[:, 1] if scores.shape[1] > 1 else np.zeros(len(scores))])
+
+
+def _some(n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """At most so many rows that a browser draws them at once."""
+    rows = np.arange(n) if n <= MOST_POINTS else np.sort(rng.choice(n, MOST_POINTS, replace=False))
+    return rows.astype(np.intp)
+
+
+def _density(scores: Floats) -> Floats:
+    """Logarithm of the density of rows about each row, by its fifth neighbour or the √n-th, in ranks.
+
+    Ranks, because a few repeated recipes are infinitely dense and would leave one colour for the rest.
+    """
+    from scipy.stats import rankdata  # noqa: PLC0415 - slow to import
+
+    from labctl_models.audit.statistics import nearest  # noqa: PLC0415
+
+    k = min(len(scores) - 1, max(5, int(np.sqrt(len(scores)))))
+    if k < 1:
+        return np.zeros(len(scores))
+    distances, _ = nearest(scores, None, k)
+    return np.asarray(rankdata(-distances[:, -1], method="average") / len(scores), dtype=np.float64)
+
+
+def _points(at: Floats, name: str, marker: Figure, text: str | list[str]) -> Figure:
+    return {
+        "type": "scattergl" if len(at) > FEW_POINTS else "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [rounded(float(v)) for v in at[:, 0]],
+        "y": [rounded(float(v)) for v in at[:, 1]],
+        "marker": marker,
+        "text": text,
+        "hovertemplate": "%{text}<extra></extra>",
+    }

@@ -1,0 +1,165 @@
+"""Puts an audit's page together, in the looks of a campaign's report, as one text that loads nothing."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from labctl.audit import charts, words
+from labctl.audit import map as area
+from labctl.audit.repairs import SHARES, Repair
+from labctl.audit.run import Audited
+from labctl.files import write_whole
+from labctl.report.look import FAILED_DARK, FAILED_LIGHT, number, pretty_unit
+from labctl.report.page import TEMPLATES, as_json, plotly_bundle, policy_of
+from labctl.strategy import code_version
+
+if TYPE_CHECKING:
+    from labctl_models.audit.finding import Finding
+
+OWN_TEMPLATES = Path(__file__).parent / "templates"
+
+SIGNS = {"high": "▲", "medium": "◆", "low": "●"}
+"""Severity has a shape and a word besides its colour."""
+_SHOWN_SETTINGS = 6
+_A_SHARE = (
+    "domain.coverage",
+    "domain.likeness",
+    "selection.success_share",
+    "selection.rate_unknown",
+    "metadata.completeness",
+    "duplicates.twins",
+    "labels.threshold",
+    "metadata.cohort_from_recipe",
+    "selection.popularity",
+    "labels.rounding",
+    "domain.leverage",
+    "predictions.calibration",
+    "metadata.cohort_effect",
+)
+
+
+def write_page(audited: Audited, found: list[Repair], path: Path) -> None:
+    """Write an audit's page: one HTML file that loads nothing from anywhere.
+
+    Raises:
+        RequestError: the file cannot be written.
+    """
+    write_whole(path, page(audited, found))
+
+
+def page(audited: Audited, found: list[Repair]) -> str:
+    """An audit's page as HTML, with the experiments that would repair what was found."""
+    study = audited.study
+    drawn: dict[str, Any] = {}
+    the_map = area.chart(audited)
+    if the_map is not None:
+        drawn["map"] = the_map
+    cards = [_card(i, finding, audited, drawn) for i, finding in enumerate(audited.findings)]
+    level, sentence = words.verdict(audited.findings, len(audited.fine))
+    data = {
+        "figures": drawn,
+        "goal": study.goal,
+        "objectives": [{"name": study.goal, "unit": pretty_unit(study.unit)}],
+        "parameters": [],
+        "rows": [],
+    }
+    script = _script()
+    return str(
+        _template().render(
+            audited=audited,
+            study=study,
+            level=level,
+            sentence=sentence,
+            grave=[card for card in cards if card["level"] != "low"],
+            small=[card for card in cards if card["level"] == "low"],
+            fine=[words.checked(name) for name in audited.fine],
+            silent=[(words.checked(n), reason) for n, reason in audited.not_applicable.items()],
+            screen=None if isinstance(audited.screen, str) else audited.screen,
+            power=None if isinstance(audited.screen, str) else words.power_in_words(audited.screen),
+            watched=audited.watched,
+            repairs=_table(found, study.space.units),
+            shares=SHARES,
+            arms=_arms(audited),
+            number=number,
+            has_map="map" in drawn,
+            has_gaps=any(f.id == "domain.coverage" for f in audited.findings),
+            code=code_version(),
+            failed=(FAILED_LIGHT, FAILED_DARK),
+            data=as_json(data),
+            style=(TEMPLATES / "page.css").read_text("utf-8"),
+            own_style=(OWN_TEMPLATES / "audit.css").read_text("utf-8"),
+            plotly=plotly_bundle(),
+            script=script,
+            policy=policy_of(plotly_bundle(), script),
+        )
+    )
+
+
+def _card(i: int, finding: "Finding", audited: Audited, drawn: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of a finding; its figure goes to the others."""
+    name = finding.id.split(":", maxsplit=1)[0]
+    figure = charts.figure(finding, audited)
+    if figure is not None:
+        drawn[f"finding-{i}"] = figure
+    share = name in _A_SHARE
+    return {
+        "finding": finding,
+        "level": finding.level,
+        "sign": SIGNS[finding.level],
+        "area": words.AREAS.get(finding.area, finding.area),
+        "question": words.checked(name),
+        "value": _shown(finding.value, share=share),
+        "expected": None if finding.expected is None else _shown(finding.expected, share=share),
+        "figure": f"finding-{i}" if figure is not None else None,
+    }
+
+
+def _shown(value: float, *, share: bool) -> str:
+    if value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        return "unknown"
+    return f"{value:.0%}" if share and abs(value) <= 1 else number(value)
+
+
+def _table(found: list[Repair], units: dict[str, str]) -> dict[str, Any] | None:
+    """The repairs as a table with the first few settings, or None where no experiment would help."""
+    if not found:
+        return None
+    names = list(found[0].recipe)
+    shown = names[:_SHOWN_SETTINGS]
+    return {
+        "heads": [(name, pretty_unit(units.get(name))) for name in shown],
+        "more": len(names) - len(shown),
+        "rows": [
+            ([v if isinstance(v := r.recipe[n], str) else number(float(v)) for n in shown], r.why)
+            for r in found
+        ],
+    }
+
+
+def _arms(audited: Audited) -> dict[str, Any] | None:
+    """Why the experiments of a campaign were chosen, and what share of them was nobody's choice."""
+    arms = audited.study.arms
+    if arms is None:
+        return None
+    n = len(arms)
+    counts = {arm: int((arms == arm).sum()) for arm in sorted(set(arms.tolist()))}
+    return {"n": n, "counts": counts, "random": counts.get("random", 0) / n}
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(OWN_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("audit.html")
+
+
+@cache
+def _script() -> str:
+    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js"))

@@ -1,0 +1,114 @@
+"""What an audit says in sentences: the verdict, and what each check asks in a stranger's words."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from labctl_models.audit.finding import Finding
+    from labctl_models.audit.hidden import Screen
+
+Trust = Literal["do not rely on it", "use with care", "nothing stands against it"]
+
+HIGH, MEDIUM = 0.7, 0.4
+
+AREAS: Mapping[str, str] = {
+    "domain": "Where the table lies",
+    "selection": "What was written down",
+    "labels": "The values themselves",
+    "metadata": "What was noted beside them",
+    "duplicates": "Rows that repeat each other",
+    "anomalies": "Surprises",
+    "hidden": "Hidden variables",
+    "predictions": "Predictions made before",
+}
+
+_QUESTIONS: Mapping[str, str] = {
+    "domain.coverage": "Do the recipes that were tried lie near those that may be proposed?",
+    "domain.leverage": "Do candidates lie where even a straight-line model would extrapolate?",
+    "domain.likeness": "Are the recipes that were tried a fair sample of the candidates?",
+    "domain.diversity": "Are the rows as different from each other as their number suggests?",
+    "selection.success_share": "Does the table hold more successes than happen?",
+    "selection.rate_unknown": "Does anybody know how often recipes succeed?",
+    "selection.no_failures": "Were failures written down at all?",
+    "selection.popularity": "Are a few choices tried again and again?",
+    "labels.threshold": "Do labels hang on where a lab drew its line?",
+    "labels.conflicts": "Do rows of the same recipe contradict each other?",
+    "labels.copied_rows": "Are measurements in the table twice?",
+    "labels.zeros": "Does an exact zero stand for something else?",
+    "labels.known_zeros": "Are there zeros that already count as failures?",
+    "labels.rounding": "Were readings rounded by hand?",
+    "labels.units": "Are there values in another unit than the rest?",
+    "metadata.completeness": "Which fields were left empty?",
+    "metadata.missingness": "Do gaps in a field go with the outcome?",
+    "metadata.cohort_effect": "Do labs, batches or publications differ in what the model cannot explain?",
+    "metadata.cohort_from_recipe": "Did every lab, batch or publication try its own recipes?",
+    "duplicates.twins": "How much of a random test part has a model seen before?",
+    "anomalies.outcomes": "Which results should be measured again before they are believed?",
+    "hidden.screen": "Does something that was noted, but that no model uses, explain the errors?",
+    "predictions.calibration": "Were predictions that were written before their results sure of too much?",
+}
+
+
+_WHAT_IT_MEANS: Mapping[str, str] = {
+    "domain": "A model of this table would have to guess for much of what it will be asked",
+    "selection": "This table shows what people chose to try and to report, not what happens",
+    "labels": "Not every value in this table can be taken as it stands",
+    "metadata": "Rows of this table hang together in ways that no recipe shows",
+    "duplicates": "A score from a random split of this table would test memory, not prediction",
+    "anomalies": "Some results in this table should be measured again before they are believed",
+    "hidden": "Something that no recipe sets decides part of the outcome",
+    "predictions": "The surrogate of this campaign has been too sure of itself",
+}
+
+
+def checked(name: str) -> str:
+    """The question that a check asks."""
+    return _QUESTIONS.get(name, name)
+
+
+def verdict(findings: Sequence["Finding"], fine: int) -> tuple[Trust, str]:
+    """How far the table can be trusted, in a word and in a sentence; the worst finding first."""
+    high = [f for f in findings if f.severity >= HIGH]
+    medium = [f for f in findings if HIGH > f.severity >= MEDIUM]
+    grave = [*high, *medium]
+    if grave:
+        others = len(grave) - 1
+        more = (
+            f"; {_count(others, 'further flaw')} {'matters' if others == 1 else 'matter'}" if others else ""
+        )
+        level: Trust = "do not rely on it" if high else "use with care"
+        return level, f"{_WHAT_IT_MEANS[grave[0].area]}: {_sentence(grave[0].title)}{more}."
+    small = f"; {_count(len(findings), 'small remark')} below" if findings else ""
+    return (
+        "nothing stands against it",
+        f"Nothing that was looked at stands against using this table: {_count(fine, 'check')} found no "
+        f"flaw{small}.",
+    )
+
+
+def power_in_words(screen: "Screen") -> str:
+    """What the hidden-variable screen could and could not have seen."""
+    visible = (
+        f"An influence that shifts the result by {screen.visible:.2g} times the model's usual error would be "
+        "noticed in four of five cases"
+        if screen.visible < 10.0  # noqa: PLR2004 - larger ones are not computed
+        else "Not even a very strong influence would be noticed reliably"
+    )
+    return (
+        f"{_count(len(screen.fields), 'field')} looked at in {screen.n} rows. {visible}; one as large as the "
+        f"usual error has a chance of {screen.power:.0%} to be found, one half as large {screen.power_half:.0%}."
+        " What nobody noted cannot be found at all."
+    )
+
+
+def _count(n: int, what: str) -> str:
+    plural = what if n == 1 or what.startswith("more") else f"{what}s"
+    return f"{n} {plural}"
+
+
+def _sentence(title: str) -> str:
+    """A title within a sentence: its first word small, unless it is a name or a number."""
+    first = title.split(" ", 1)[0]
+    return (
+        title[0].lower() + title[1:] if first in {"A", "The", "None", "Nothing", "Every", "Gaps"} else title
+    )

@@ -1,0 +1,106 @@
+"""The command that asks how far a table or a campaign can be trusted: audit."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labctl.cli.output import Answer, Folder, JsonFlag, give, say
+from labctl.errors import RequestError
+
+if TYPE_CHECKING:
+    from labctl.audit.repairs import Repair
+    from labctl.audit.run import Audited
+
+_SHOWN = 8
+
+
+def audit(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET", help="A campaign file, a CSV, a card, or a name from `labctl datasets list`."
+        ),
+    ],
+    *,
+    goal: Annotated[
+        str | None, typer.Option("--target", metavar="COL", help="The column that was measured.")
+    ] = None,
+    success: Annotated[
+        str | None, typer.Option("--success", metavar="CLASS", help="The class that counts as success.")
+    ] = None,
+    true_rate: Annotated[
+        float | None,
+        typer.Option("--true-rate", metavar="P", help="Share of recipes that succeed if drawn at random."),
+    ] = None,
+    label_values: Annotated[
+        str | None,
+        typer.Option("--label-values", metavar="COL", help="The quantity that labels were made from."),
+    ] = None,
+    label_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--label-range", metavar="LO HI", help="Lowest and highest threshold in use."),
+    ] = None,
+    label_sd: Annotated[
+        float | None,
+        typer.Option("--label-sd", metavar="SD", help="Standard deviation of that quantity."),
+    ] = None,
+    propose: Annotated[
+        int, typer.Option("--propose", min=0, max=1000, metavar="N", help="Experiments that would repair it.")
+    ] = 5,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", "-p", metavar="FILE.csv", help="Also write these experiments as CSV."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.html", help="Write one page with plots."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
+    folder: Folder = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how far a table or a campaign can be trusted, and which experiments would repair it."""
+    from labctl.audit.asked import Asked  # noqa: PLC0415 - commands import what they need
+    from labctl.audit.repairs import hard_limits, repairs, write_repairs  # noqa: PLC0415
+    from labctl.audit.run import audit_target  # noqa: PLC0415
+
+    if plan is not None and plan.exists():
+        raise RequestError("exists, and may hold results; name another file", file=plan)
+    asked = Asked(true_rate, success, label_values, label_range, label_sd)
+    audited = audit_target(target, goal, asked, folder, seed=seed, progress=lambda name: say(f"  {name}"))
+    found = repairs(audited, propose, seed=seed, allowed=hard_limits(audited))
+    data = {**audited.as_json(), "repairs": [r.as_json() for r in found]}
+    if output is not None:
+        from labctl.audit.page import write_page  # noqa: PLC0415
+
+        write_page(audited, found, output)
+        data["page"] = str(output)
+    if plan is not None:
+        write_repairs(plan, found, audited.study.space.units)
+        data["plan"] = str(plan)
+    give(Answer(data, lambda: _tell(audited, found, output, plan)), as_json=as_json)
+
+
+def _tell(audited: "Audited", found: "list[Repair]", output: Path | None, plan: Path | None) -> None:
+    from labctl.audit.words import verdict  # noqa: PLC0415
+    from labctl.cli.show import recipe_text  # noqa: PLC0415
+
+    _, sentence = verdict(audited.findings, len(audited.fine))
+    typer.echo(sentence)
+    for finding in audited.findings[:_SHOWN]:
+        typer.echo(f"  {finding.level:<6} {finding.title}")
+    left = len(audited.findings) - _SHOWN
+    if left > 0:
+        typer.echo(f"  and {left} more; see the page (-o FILE.html) or --json")
+    typer.echo(
+        f"{len(audited.fine)} checks found nothing, {len(audited.not_applicable)} had nothing to look at"
+    )
+    if found:
+        typer.echo("experiments that would repair it:")
+    for repair in found:
+        typer.echo(f"  {recipe_text(repair.recipe, audited.study.space.units)}")
+        typer.echo(f"       {repair.why}")
+    for path in (plan, output):
+        if path is not None:
+            typer.echo(f"written: {path}")

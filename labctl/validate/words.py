@@ -1,0 +1,229 @@
+"""What a validation found, in sentences for somebody who never heard of held-out clusters."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from labctl.report.look import number, pretty_unit
+from labctl.validate.checked import Checked
+
+if TYPE_CHECKING:
+    from labctl_models.validation.leakage import Leakage
+
+NAMES = {
+    "mean": "predicting the mean",
+    "nearest": "copying the nearest recipe",
+    "ridge": "ridge regression",
+    "gp-isotropic": "Gaussian process, one length",
+    "gp-ard": "Gaussian process, a length per feature",
+    "gp-mechanistic": "Gaussian process about your law",
+    "extra-trees": "extra trees",
+    "random-forest": "random forest",
+    "logistic-ridge": "logistic regression",
+    "stack": "weighted mix of the others",
+}
+_KINDS = {
+    "shuffled": "at random",
+    "loco": "whole clusters",
+    "kernel-loco": "clusters of curved shape",
+    "ordered": "later from earlier",
+    "chemical-system": "chemical system",
+    "element": "element",
+    "periodic-group": "group of the periodic table",
+    "period": "period of the periodic table",
+}
+_NOTICEABLE = 0.3
+_SURE = 0.01
+
+
+def name_of(candidate: str, *, classes: bool = False) -> str:
+    """A candidate in plain words."""
+    if classes and candidate == "mean":
+        return "naming the commonest class"
+    return NAMES.get(candidate, candidate)
+
+
+def kind_of(kind: str) -> str:
+    """What is held out in a kind of split, in plain words."""
+    return _KINDS.get(kind, kind.removeprefix("group: "))
+
+
+def headline(checked: Checked) -> str:
+    """The verdict in one sentence."""
+    level, winner = checked.found.verdict.level, checked.found.verdict.winner
+    if level == "trusted":
+        return "Trust this model, also where nobody has measured yet."
+    if level == "interpolation only":
+        return "Trust this model between measured recipes, not beyond them."
+    if winner is None and not learnt(checked):
+        return "There is no model to trust: the outcome cannot be predicted from these columns."
+    return "Do not trust this model: it does no better than a lookup table."
+
+
+def learnt(checked: Checked) -> bool:
+    """Whether the best model beats the mean at least on shuffled folds."""
+    evidence = checked.found.verdict.evidence
+    gain = evidence.get("gain_over_mean_shuffled", math.nan)
+    return gain > 2 * evidence.get("gain_over_mean_shuffled_se", math.inf)
+
+
+def error_name(checked: Checked) -> str:
+    """What an error is here, for an axis."""
+    if checked.found.classes:
+        return "share named wrongly, every class counting the same"
+    unit = pretty_unit(checked.study.unit)
+    return f"typical error of {checked.study.goal}" + (f" ({unit})" if unit else "")
+
+
+def with_unit(checked: Checked, value: float) -> str:
+    """An error as a person reads it."""
+    if not math.isfinite(value):
+        return "–"
+    if checked.found.classes:
+        return f"{100 * value:.0f} %"
+    unit = pretty_unit(checked.study.unit)
+    return f"{number(float(f'{value:.3g}'))}{' ' + unit if unit else ''}"
+
+
+def at_a_glance(checked: Checked) -> str:
+    """What the errors of the best candidate mean, in one or two sentences."""
+    e = checked.found.verdict.evidence
+    if "skill_shuffled" not in e:
+        return "No candidate finished within the budget; give it more with --budget."
+    near, far = e["skill_shuffled"], e["skill_loco"]
+    base = "guessing by class shares" if checked.found.classes else "predicting the mean"
+    told = f"Between measured recipes it removes {_percent(near)} of the error that {base} makes"
+    if not regions(checked):
+        return f"{told}. No region could be held out, so what it does beyond them is not known."
+    if far <= 0:
+        return f"{told}; in a region that it has not seen, none of it."
+    if near <= 0 or far >= near:
+        return f"{told}; in a region that it has not seen, {_percent(far)}."
+    lost = 1 - far / near
+    share = "most" if lost > 0.5 else "part" if lost > 0.2 else "little"  # noqa: PLR2004 - words for shares
+    return (
+        f"{told}; in a region that it has not seen, {_percent(far)}. So {share} of its apparent skill "
+        f"({_percent(lost)}) is interpolation."
+    )
+
+
+def regions(checked: Checked) -> bool:
+    """Whether clusters could be held out."""
+    best = checked.best
+    return best is not None and best.loco is not None
+
+
+def calibration(checked: Checked) -> str:
+    """Whether the stated uncertainties are true, near and far."""
+    parts = []
+    for kind, where in (("shuffled", "between measured recipes"), ("loco", "in regions held out")):
+        found = checked.found.calibration.get(kind)
+        if found is not None:
+            parts.append(f"{where} errors are {found.rms_z:.2g} times what the model states")
+    if not parts:
+        return ""
+    inflation = checked.found.inflation
+    advice = (
+        f" Outside the data its standard deviations should be multiplied by {inflation:.2g}."
+        if math.isfinite(inflation) and inflation > 1.05  # noqa: PLR2004 - less would not be noticed
+        else ""
+    )
+    sentence = " and ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}; 1 would be honest.{advice}"
+
+
+def leaks(checked: Checked) -> list[str]:
+    """What the folds give away, a sentence for each finding."""
+    said: list[str] = []
+    found = checked.found.leakage
+    near, far = found.get("shuffled"), found.get("loco")
+    if near is not None:
+        said.append(_memorised(near, far))
+        if near.twins > 0:
+            said.append(
+                f"{_percent(near.twins)} of the rows held out at random have the very same recipe in "
+                "training; for these the model is asked what it was told."
+            )
+        if near.near_twins > near.twins:
+            said.append(
+                f"{_percent(near.near_twins)} have a near twin there, closer than almost any two rows."
+            )
+        said += _ave(near, far)
+    for leak, where in ((near, "at random"), (far, "by cluster")):
+        if leak is not None and leak.smoothness > _NOTICEABLE:
+            said.append(
+                f"With rows held out {where}, errors grow with the distance to what is known (rank "
+                f"correlation {leak.smoothness:.2f}): the model works like a lookup table with soft edges."
+            )
+    return said
+
+
+def _memorised(near: "Leakage", far: "Leakage | None") -> str:
+    one = near.memorisation[0]
+    sure = "" if one.p < _SURE else f", no more than chance would give (p = {one.p:.2g})"
+    told = (
+        f"Copying the nearest known row explains {_percent(max(0.0, one.skill))} of the variance of rows "
+        f"held out at random{sure}"
+    )
+    if far is None:
+        return f"{told}."
+    skill = far.memorisation[0].skill
+    rest = f"{_percent(skill)}" if skill > 0 else "nothing: it is worse than the mean"
+    return f"{told}, and with whole clusters held out {rest}."
+
+
+def _ave(near: "Leakage", far: "Leakage | None") -> list[str]:
+    if not math.isfinite(near.ave.value):
+        return []
+    beyond = f", with clusters held out {far.ave.value:+.2f}" if far and math.isfinite(far.ave.value) else ""
+    told = (
+        f"AVE bias with rows held out at random is {near.ave.value:+.2f} (parts {near.ave.actives:+.2f} and "
+        f"{near.ave.inactives:+.2f}){beyond}: above 0 looking up neighbours is rewarded, about 0 is fair, "
+        "below 0 it is punished."
+    )
+    return [told]
+
+
+def next_steps(checked: Checked) -> list[str]:
+    """What to do now."""
+    level = checked.found.verdict.level
+    steps = {
+        "trusted": [
+            "Let the model propose experiments, and go on recording its predictions before each result.",
+            "Keep a share of the budget for a random arm: this page cannot see what all rows have in common.",
+        ],
+        "interpolation only": [
+            "Use the model to rank recipes that lie between measured ones.",
+            "Where it points outside the data, explore; do not believe an improvement it predicts there.",
+            "Measure a few recipes in each region that it fails in; the table below names the worst cluster.",
+        ],
+    }.get(
+        level,
+        [
+            "Do not rank candidates by this model. Choose experiments by explore, novelty or random arms.",
+            "Look for what is missing: a setting that was not logged, a feature that matters, more rows.",
+        ],
+    )
+    inflation = checked.found.inflation
+    if math.isfinite(inflation) and inflation > 1.05:  # noqa: PLR2004 - as above
+        steps = [*steps, f"Multiply its standard deviations by {inflation:.2g} outside the data."]
+    if checked.found.missed:
+        missed = f"{len(checked.found.missed)} splits were not reached in {checked.budget_s:g} CPU s"
+        steps = [*steps, f"{missed}; a larger --budget makes the standard errors smaller."]
+    return steps
+
+
+def refused_reasons(checked: Checked) -> list[tuple[str, int, Sequence[str]]]:
+    """Reasons why splits were refused, how many, and which."""
+    found: dict[str, list[str]] = {}
+    for split in checked.found.splits:
+        if not split.accepted:
+            found.setdefault(split.reason, []).append(
+                f"{kind_of(split.kind)}, k = {split.k}, seed {split.seed}"
+            )
+    return [(reason, len(names), names) for reason, names in found.items()]
+
+
+def _percent(share: float) -> str:
+    shown = 100 * share
+    return f"{shown:.0f} %" if abs(shown) >= 1 or shown == 0 else f"{shown:.1f} %"
