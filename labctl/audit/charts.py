@@ -1,6 +1,6 @@
 """One figure for each kind of finding, in plain JSON types; colours that begin with ``$`` are the page's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -270,11 +270,11 @@ def _hidden(finding: "Finding", audited: Audited) -> Figure | None:
     error = plain(with_unit(f"{audited.study.goal}: measured less predicted", audited.study.unit))
     if field.dtype.kind == "f":
         rows = np.flatnonzero(known & np.isfinite(field))[:MOST_POINTS]
-        dots = dots(field[rows], residuals[rows], "rows", {"color": "$accent", "size": 7, "opacity": 0.75})
+        points = dots(field[rows], residuals[rows], "rows", {"color": "$accent", "size": 7, "opacity": 0.75})
         zero = [float(field[rows].min()), float(field[rows].max())]
         name = finding.id.split(":", 1)[-1]
         return {
-            "data": [line(zero, [0.0, 0.0], "no error", EXPECTED), dots],
+            "data": [line(zero, [0.0, 0.0], "no error", EXPECTED), points],
             "layout": {"xaxis": {"title": {"text": plain(name)}}, "yaxis": {"title": {"text": error}}},
         }
     names, counts = np.unique(field[known], return_counts=True)

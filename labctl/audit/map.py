@@ -16,7 +16,7 @@ FEW_POINTS = 400
 
 
 def chart(audited: Audited) -> Figure | None:
-    """Rows by how crowded it is about them, failures, candidates and the largest gaps; None for one recipe."""
+    """Rows by how crowded it is about them, failures, candidates and gaps; None where all are one recipe."""
     from labctl_models.audit.domain import pca_map  # noqa: PLC0415 - scipy takes a moment
 
     table = audited.prepared.table

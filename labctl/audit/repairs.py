@@ -160,7 +160,7 @@ def recipe_of(audited: Audited, row: int) -> Recipe:
     study = audited.study
     if audited.view is not None:
         return next(e.proposal.recipe for e in audited.view.state if e.id == study.ids[row])
-    recipe = study.space.decode(study.X[row : row + 1])[0]
+    recipe = dict(study.space.decode(study.X[row : row + 1])[0])
     if study.formulas is not None:
         name = next(n for n, p in study.space.parameters.items() if isinstance(p, Formula))
         recipe[name] = str(study.formulas[row])

@@ -97,7 +97,7 @@ class Audited:
         }
 
 
-def audit_target(  # noqa: PLR0917 - as a command names them
+def audit_target(
     target: str,
     goal: str | None,
     asked: Asked,

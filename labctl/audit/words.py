@@ -79,11 +79,8 @@ def verdict(findings: Sequence["Finding"], fine: int) -> tuple[Trust, str]:
         level: Trust = "do not rely on it" if high else "use with care"
         return level, f"{_WHAT_IT_MEANS[grave[0].area]}: {_sentence(grave[0].title)}{more}."
     small = f"; {_count(len(findings), 'small remark')} below" if findings else ""
-    return (
-        "nothing stands against it",
-        f"Nothing that was looked at stands against using this table: {_count(fine, 'check')} found no "
-        f"flaw{small}.",
-    )
+    told = f"{_count(fine, 'check')} found no flaw{small}"
+    return "nothing stands against it", f"Nothing that was looked at stands against using this table: {told}."
 
 
 def power_in_words(screen: "Screen") -> str:
@@ -96,8 +93,8 @@ def power_in_words(screen: "Screen") -> str:
     )
     return (
         f"{_count(len(screen.fields), 'field')} looked at in {screen.n} rows. {visible}; one as large as the "
-        f"usual error has a chance of {screen.power:.0%} to be found, one half as large {screen.power_half:.0%}."
-        " What nobody noted cannot be found at all."
+        f"usual error has a chance of {screen.power:.0%} to be found, one half as large "
+        f"{screen.power_half:.0%}. What nobody noted cannot be found at all."
     )
 
 

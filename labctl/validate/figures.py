@@ -3,7 +3,6 @@
 A colour that begins with ``$`` is a CSS variable of the page, as in the pages of campaigns.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -120,7 +119,12 @@ def by_k(checked: Checked) -> Figure:
         "data": traces,
         "layout": {
             "xaxis": {"title": {"text": "number of clusters k"}, "dtick": 1},
-            "yaxis": {"title": {"text": plain(error_name(checked))}, "rangemode": "tozero"},
+            "yaxis": {
+                "title": {
+                    "text": "share named wrongly" if checked.found.classes else plain(error_name(checked))
+                },
+                "rangemode": "tozero",
+            },
             "showlegend": True,
             "legend": {"orientation": "h", "y": -0.28, "x": 0},
         },
@@ -305,8 +309,3 @@ def sanity(checked: Checked) -> Figure | None:
             "shapes": [limit],
         },
     }
-
-
-def finite(value: float | None) -> bool:
-    """Whether there is a number to show."""
-    return value is not None and math.isfinite(value)

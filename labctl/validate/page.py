@@ -127,7 +127,11 @@ def _score_table(checked: Checked) -> dict[str, Any]:
     reports = sorted(checked.found.candidates, key=lambda r: r.loco.over_clusters if r.loco else math.inf)
     rows = []
     for r in reports:
-        cells = [_cell(s.numbers.get(key)) if s else "" for key, _ in keys for s in (r.shuffled, r.loco)]
+        cells = [
+            _cell(s.numbers.get(key), of_unit=key in ("mae", "rmse")) if s else ""
+            for key, _ in keys
+            for s in (r.shuffled, r.loco)
+        ]
         rows.append(
             {
                 "name": words.name_of(r.name, classes=classes),
@@ -138,7 +142,7 @@ def _score_table(checked: Checked) -> dict[str, Any]:
                 "reason": r.reason,
                 "error": words.with_unit(checked, r.loco.over_clusters) if r.loco else "–",
                 "cells": cells,
-                "worst": words.with_unit(checked, r.loco.worst) if r.loco else "–",
+                "worst": _worst(checked, r.loco.worst) if r.loco else "–",
                 "worst_fold": r.loco.worst_fold if r.loco else "",
                 "cpu": f"{r.cpu_s:.2f}" if r.cpu_s < 10 else f"{r.cpu_s:.0f}",  # noqa: PLR2004 - digits
             }
@@ -147,8 +151,15 @@ def _score_table(checked: Checked) -> dict[str, Any]:
     return {"keys": [label for _, label in keys], "rows": rows, "majority": majority}
 
 
-def _cell(value: float | None) -> str:
-    return number(float(f"{value:.3g}")) if figures.finite(value) and value is not None else "–"
+def _cell(value: float | None, *, of_unit: bool = True) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return number(float(f"{value:.3g}")) if of_unit else f"{value:.2f}".replace("-", "−")
+
+
+def _worst(checked: Checked, error: float) -> str:
+    """Error of the worst cluster; of classes weighted as in the whole table, so it may lie above 1."""
+    return f"{error:.2f}" if checked.found.classes else words.with_unit(checked, error)
 
 
 def _confusions(checked: Checked) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def headline(checked: Checked) -> str:
     """The verdict in one sentence."""
     level, winner = checked.found.verdict.level, checked.found.verdict.winner
     if level == "trusted":
-        return "Trust this model, also where nobody has measured yet."
+        return "Trust this model, also in regions that it has not seen."
     if level == "interpolation only":
         return "Trust this model between measured recipes, not beyond them."
     if winner is None and not learnt(checked):
@@ -91,7 +91,7 @@ def at_a_glance(checked: Checked) -> str:
     if "skill_shuffled" not in e:
         return "No candidate finished within the budget; give it more with --budget."
     near, far = e["skill_shuffled"], e["skill_loco"]
-    base = "guessing by class shares" if checked.found.classes else "predicting the mean"
+    base = "naming the commonest class" if checked.found.classes else "predicting the mean"
     told = f"Between measured recipes it removes {_percent(near)} of the error that {base} makes"
     if not regions(checked):
         return f"{told}. No region could be held out, so what it does beyond them is not known."
@@ -119,12 +119,12 @@ def calibration(checked: Checked) -> str:
     for kind, where in (("shuffled", "between measured recipes"), ("loco", "in regions held out")):
         found = checked.found.calibration.get(kind)
         if found is not None:
-            parts.append(f"{where} errors are {found.rms_z:.2g} times what the model states")
+            parts.append(f"{where} errors are {found.rms_z:.3g} times what the model states")
     if not parts:
         return ""
     inflation = checked.found.inflation
     advice = (
-        f" Outside the data its standard deviations should be multiplied by {inflation:.2g}."
+        f" Outside the data its standard deviations should be multiplied by {inflation:.3g}."
         if math.isfinite(inflation) and inflation > 1.05  # noqa: PLR2004 - less would not be noticed
         else ""
     )
@@ -146,7 +146,7 @@ def leaks(checked: Checked) -> list[str]:
             )
         if near.near_twins > near.twins:
             said.append(
-                f"{_percent(near.near_twins)} have a near twin there, closer than almost any two rows."
+                f"{_percent(near.near_twins)} of them have a near twin in training, closer than almost any two rows."
             )
         said += _ave(near, far)
     for leak, where in ((near, "at random"), (far, "by cluster")):
@@ -206,7 +206,11 @@ def next_steps(checked: Checked) -> list[str]:
     )
     inflation = checked.found.inflation
     if math.isfinite(inflation) and inflation > 1.05:  # noqa: PLR2004 - as above
-        steps = [*steps, f"Multiply its standard deviations by {inflation:.2g} outside the data."]
+        steps = [*steps, f"Multiply its standard deviations by {inflation:.3g} outside the data."]
+    stopped = [r.name for r in checked.found.candidates if r.status == "stopped"]
+    if stopped:
+        names = ", ".join(name_of(name) for name in stopped)
+        steps = [f"Too slow for this budget and so not judged: {names}. Give more with --budget.", *steps]
     if checked.found.missed:
         missed = f"{len(checked.found.missed)} splits were not reached in {checked.budget_s:g} CPU s"
         steps = [*steps, f"{missed}; a larger --budget makes the standard errors smaller."]

@@ -40,21 +40,22 @@ def usual_samples(n: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class AveragedGaussianProcess:
-    """`GaussianProcess` with lengthscales, noise, signal variance and mean drawn from their posterior.
+    """`GaussianProcess` with lengthscales, noise and mean drawn from their posterior, at wish the scale too.
 
     The most probable hyperparameters of a few measurements are one guess among many; standard deviations
     that take them for the truth are too small. Here predictions are the average over draws, as in Snoek,
     Larochelle and Adams, NeurIPS 2012. Lengthscales and noise have the priors of `GaussianProcess` and are
-    drawn by elliptical slices; signal variance and mean then have their closed forms (`Marginal`).
+    drawn by elliptical slices; mean and signal variance then have their closed forms (`Marginal`).
 
     Attributes:
         samples: How many draws; None decides by the number of rows.
-        scale_known: Take the sample variance of y for the signal variance, as `GaussianProcess` does,
-            instead of learning it. Predictions promise more than they keep, and the search is bolder.
+        scale_known: Take the sample variance of y for the signal variance, as `GaussianProcess` does. With
+            False it is learned as well: then intervals of 95 % cover close to that, but expected
+            improvement explores more, and skewed outcomes are found later than with True.
     """
 
     samples: int | None = None
-    scale_known: bool = False
+    scale_known: bool = True
 
     def fit(
         self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
@@ -83,7 +84,7 @@ class AveragedGaussianProcess:
             members = _members((X, y), marginal, thetas, (shift, scale), seed)
             best = marginal.given(mode)
         card = Card(
-            kind="gp-matern52-averaged",
+            kind="gp-matern52-averaged" if self.scale_known else "gp-matern52-averaged-scale",
             hyperparameters={
                 "lengthscales": tuple(np.exp(mode[:-1]).tolist()),
                 "noise_variance": math.exp(mode[-1]),
