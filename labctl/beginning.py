@@ -36,6 +36,20 @@ def first_event(config: CampaignConfig, bench: Bench, seed: int) -> dict[str, An
     }
 
 
+def refuse_by_hand(config: CampaignConfig) -> None:
+    """See that there is an instrument to run a campaign with.
+
+    Raises:
+        RequestError: a person carries the experiments out.
+    """
+    if config.model.instrument.kind == "hand":
+        raise RequestError(
+            "is hand, so there is nothing to run; use `labctl propose` and `labctl record`",
+            file=config.path,
+            key="instrument.kind",
+        )
+
+
 def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: int | None) -> int:
     """Compare a ledger's beginning with what is asked of it now, and give the seed that holds.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from labctl.config import CampaignConfig, seconds_in
 from labctl.errors import RefusedError, RequestError
+from labctl.plural import counted, verb
 from labctl.proposal import recipe_key
 from labctl.space import Formula, NoRecipeError, Space, sample
 from labctl.space.chemistry import refuse_no_formulas
@@ -177,8 +178,7 @@ def _replay(
         raise RequestError("no row of the table lies within the parameters and constraints", file=config.path)
     pooled = space.with_pool({name: [row.recipe[name] for row in lawful] for name in parameters})
     quantities = {name: objective.unit for name, objective in model.objectives.items()}
-    left_out = len(rows) - len(lawful)
-    notes = past.notes + ((f"{left_out} rows break a constraint and were left out",) if left_out else ())
+    notes = past.notes + _left_out(len(rows) - len(lawful))
     return Bench(
         pooled,
         lambda around: ReplayInstrument(lawful, surroundings=around, units=quantities),
@@ -189,6 +189,13 @@ def _replay(
         notes,
         tuple(lawful),
     )
+
+
+def _left_out(n: int) -> tuple[str, ...]:
+    if n == 0:
+        return ()
+    breaks, was = verb(n, "breaks", "break"), verb(n, "was", "were")
+    return (f"{counted(n, 'row')} {breaks} a constraint and {was} left out",)
 
 
 def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:

@@ -7,13 +7,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labctl import review
-from labctl.beginning import first_event, seed_that_holds
+from labctl.beginning import first_event, refuse_by_hand, seed_that_holds
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
 from labctl.dispatch import answered, attempt_of, outcome
 from labctl.errors import RefusedError, RequestError
 from labctl.ledger import Ledger
-from labctl.proposal import Decision, Intent, Outcome
+from labctl.proposal import Decision, Intent, Interval, Outcome
 from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
 from labctl.stopping import why_to_stop
 from labctl.strategy import code_version, propose
@@ -111,12 +111,9 @@ class Campaign:
             watch: called with every experiment that has its outcome.
 
         Raises:
-            RefusedError: the campaign is carried out by hand.
+            RequestError: the campaign is carried out by hand.
         """
-        if self.config.model.instrument.kind == "hand":
-            raise RefusedError(
-                f"{self.config.path}: instrument.kind is hand; use `labctl propose` and `labctl record`"
-            )
+        refuse_by_hand(self.config)
         budget = self.config.model.budget.experiments if experiments is None else experiments
         while (why := self._why_to_stop(budget)) is None:
             experiment = self.step()
@@ -158,6 +155,7 @@ class Campaign:
         failed: str | None = None,
         message: str = "",
         actual: Recipe | None = None,
+        bounds: Mapping[str, Interval] | None = None,
         by: str = "hand",
     ) -> Experiment:
         """Record what a person measured, or how the experiment failed.
@@ -167,7 +165,8 @@ class Campaign:
             values: each objective in its unit; may be given beside ``failed`` too.
             failed: a failure kind, if it failed.
             message: what happened.
-            actual: settings that were really reached, where they differ from what was asked.
+            actual: settings that were really reached; others than were asked make it ``off_recipe``.
+            bounds: what is known of objectives beyond the scale; they make it ``censored``.
             by: who says so.
 
         Raises:
@@ -181,7 +180,14 @@ class Campaign:
                 f"{found.id} is {found.status} and cannot be recorded by hand; `labctl status` lists those"
             )
         result = checked_outcome(
-            self.config, values or {}, failed=failed, message=message, actual=actual or {}, by=by
+            self.config,
+            values or {},
+            asked=found.proposal.recipe,
+            failed=failed,
+            message=message,
+            actual=actual or {},
+            bounds=bounds or {},
+            by=by,
         )
         if found.decision is None:
             decision = Decision(verdict="approved", by=by, reason="carried out by hand")

@@ -213,6 +213,11 @@ def _formulas(values: set[str], header: str) -> set[str] | None:
     return good if len(good) >= 0.95 * len(values) else None
 
 
+def is_element(text: str) -> bool:
+    """Whether a text is the symbol of an element."""
+    return text in _SYMBOLS
+
+
 def _elements(text: str) -> tuple[str, ...] | None:
     """The element symbols in what may be a formula, or None where it cannot be one."""
     position, found = 0, []

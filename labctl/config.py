@@ -262,9 +262,9 @@ class CampaignModel(Strict):
                 raise ValueError(f"parameters.{name}: a formula needs choices, or a candidates table")
         if kind == "replay" and self.candidates is not None:
             raise ValueError("candidates: a replay can only choose from its own table; remove candidates")
-        if kind not in ("replay", "hand"):
-            if self.limits is None:
-                raise ValueError("limits: an instrument that moves needs the file of the lab's hard limits")
+        if kind not in ("replay", "hand") and self.limits is None:
+            raise ValueError("limits: an instrument that moves needs the file of the lab's hard limits")
+        if kind != "replay":
             for part, items in (("parameters", self.parameters), ("objectives", self.objectives)):
                 for name, item in items.items():
                     if getattr(item, "unit", None) == units.UNKNOWN:

@@ -105,7 +105,8 @@ def ready_campaign(name: str) -> Path:
 
 def _findings(folder: Path, campaign: Path, results: dict[str, object]) -> list[str]:
     """The campaign's best and its failures beside the table, and what the comparison says."""
-    from labctl.replay.words import sentences, with_unit  # noqa: PLC0415 - so that --help is quick
+    from labctl.replay.terminal import wrapped  # noqa: PLC0415 - so that --help is quick
+    from labctl.replay.words import in_short, sentences, with_unit  # noqa: PLC0415 - the same
     from labctl.report.words import failures_in_words  # noqa: PLC0415 - the same
     from labctl.view import look  # noqa: PLC0415 - the same
 
@@ -120,11 +121,15 @@ def _findings(folder: Path, campaign: Path, results: dict[str, object]) -> list[
     )
     table = with_unit(pool["best_reading"], results)
     beside = f"the best of the whole table is {table}, among {pool['recipes']} recipes"
-    return [
-        f"Best found in {summary.experiments} experiments: {best}; {beside}.",
-        f"Failures met and kept: {failures_in_words(summary.failed)}.",
-        *sentences(results),
-    ]
+    return wrapped(
+        [
+            *in_short(results),
+            "",
+            f"Best found in {summary.experiments} experiments: {best}; {beside}.",
+            f"Failures met and kept: {failures_in_words(summary.failed)}.",
+            *sentences(results),
+        ]
+    )
 
 
 def _title(text: str) -> None:

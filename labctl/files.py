@@ -1,20 +1,38 @@
-"""Writes a file in one piece: whoever looks sees the old content or the new, never half of it."""
+"""Writes a file in one piece: whoever looks sees the old content or the new, and nothing else is replaced."""
 
+import csv
+import json
 import os
+import stat
 from pathlib import Path
 
 from labctl.errors import RequestError
+
+_SUFFIXES = {
+    "HTML": (".html", ".htm"),
+    "PNG": (".png",),
+    "SVG": (".svg",),
+    "Parquet": (".parquet",),
+    "JSON": (".json",),
+    "CSV": (".csv",),
+}
+_BEGINNINGS = {"PNG": ("\ufffdpng",), "HTML": ("<!doctype html", "<html"), "SVG": ("<?xml", "<svg")}
+_FOOTER = 1_000_000
+"""Where a Parquet file says who wrote it: at most so many bytes before its end."""
+_LARGEST_LOOKED_AT = 200_000_000
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Put content into a file by way of a temporary one beside it; text as UTF-8.
 
-    A link is followed, so that it stays a link.
+    A link is followed, so that it stays a link. What is there already is replaced only where it is of the
+    same making: a report by a report, an export by an export, never a table, a campaign or a ledger.
 
     Raises:
-        RequestError: the file cannot be written; what was there before is untouched.
+        RequestError: the file cannot be written or is something else; what was there before is untouched.
     """
     raw = content.encode() if isinstance(content, str) else content
+    refuse_replacing(path, raw)
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -30,3 +48,72 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise RequestError(
             f"cannot be written ({error.strerror or error}); choose a file in a folder that exists", file=path
         ) from None
+
+
+def refuse_replacing(path: Path, raw: bytes) -> None:
+    """Look whether this content may be put into this file.
+
+    Raises:
+        RequestError: the suffix is not the content's, or the file holds anything but an earlier version.
+    """
+    making = _making(raw)
+    if path.suffix.lower() not in _SUFFIXES[making[0]]:
+        raise RequestError(
+            f"would hold {making[0]}; name a file that ends in {_SUFFIXES[making[0]][0]}", file=path
+        )
+    refuse_odd(path)
+    try:
+        size = path.stat().st_size if path.exists() else 0
+        there = path.read_bytes() if size <= _LARGEST_LOOKED_AT else b"\0"
+    except OSError as error:
+        raise RequestError(
+            f"cannot be read ({error.strerror or error}); name another file", file=path
+        ) from None
+    if there and _making(there) != making:
+        raise RequestError("exists and was not written by this command; name another file", file=path)
+
+
+def refuse_odd(path: Path) -> None:
+    """Refuse what is there but is no regular file: a pipe would wait for ever, a device never ends.
+
+    Raises:
+        RequestError: it is a folder, a pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # Opening it says better what is wrong.
+    if stat.S_ISDIR(mode):
+        raise RequestError("is a folder; name a file", file=path)
+    if not stat.S_ISREG(mode):
+        raise RequestError("is a pipe or a device; name a regular file", file=path)
+
+
+def _making(raw: bytes) -> tuple[str, ...]:
+    """What kind of content this is, and what its maker always writes into it."""
+    text = raw.decode("utf-8-sig", errors="replace").lstrip()
+    begin = text[:200].lower()
+    if raw.startswith(b"PAR1"):
+        return ("Parquet", str(b"labctl" in raw[-_FOOTER:]))
+    for kind, beginnings in _BEGINNINGS.items():
+        if begin.startswith(beginnings):
+            return (kind,)
+    return _of_json(text) if begin.startswith(("{", "[")) else _of_csv(text)
+
+
+def _of_json(text: str) -> tuple[str, ...]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return ("JSON", "broken")
+    # A campaign file may be JSON and begin with the same key as an export, but not with the same two.
+    return ("JSON", *list(content)[:2]) if isinstance(content, dict) else ("JSON",)
+
+
+def _of_csv(text: str) -> tuple[str, ...]:
+    try:
+        header = next(csv.reader(text.splitlines()[:1]), [])
+    except csv.Error:
+        header = []
+    # The last two columns of a labctl table never depend on the campaign.
+    return ("CSV", *header[-2:])

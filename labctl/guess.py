@@ -1,7 +1,7 @@
 """Which columns of a stranger's table are settings, what laws they obey, and how long to search it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl import units
+from labctl.cells import is_element
 from labctl.errors import RequestError
-from labctl.headers import plain, split_header
+from labctl.headers import goal_places
 from labctl.tables import Column, Table, listed
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,14 @@ _ID = re.compile(
     r"(?:.*[ _:])?(?:index|idx|no\.?|nr\.?|#|row)|sample|run|experiment|exp|number", re.IGNORECASE
 )
 _NAMED_ID = re.compile(r"(?:.*[ _:])?(?:id|uid|identifier|year|doi)", re.IGNORECASE)
+_WHO_OR_WHERE = re.compile(
+    r"(?:.*[ _:.-])?(?:operator|user|researcher|lab|laborator(?:y|ium)|institut(?:e|ion)|site|batch|lot|charge|date|day)",
+    re.IGNORECASE,
+)
+_FEW_LEVELS = 0.34
+"""A setting takes few levels for the number of rows: up to about a third of it."""
+_NEARLY_UNIQUE = 0.9
+_FEWEST_ROWS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +100,27 @@ class Plan:
 
 
 def find_goal(table: Table, wanted: str) -> Column:
-    """The column a person means, by its full header or its name without the unit.
+    """The column a person means, by its full header, its name without the unit, or how only it begins.
 
     Raises:
         RequestError: there is none, or several, or it holds no numbers; the sentence lists candidates.
     """
     numeric = [c for c in table.columns if c.kind in {"number", "integer", "flag"}]
-    for fold in (str.strip, plain, _folded):
-        hits = [c for c in table.columns if fold(wanted) == fold(c.header)]
-        hits = hits or [c for c in table.columns if fold(wanted) in {fold(c.name), _stem(c, fold)}]
-        if len(hits) > 1:
-            headers = [c.header.strip() for c in hits]
-            unlike = len(set(headers)) == len(headers)
-            remedy = f"name one of {listed(headers)}" if unlike else "give them different headers in the file"
-            raise RequestError(f"several columns are called {wanted!r}; {remedy}", file=table.path)
-        if hits and hits[0] not in numeric:
-            raise RequestError(
-                f"column {wanted!r} holds no numbers to optimise; choose one of {_names(numeric)}",
-                file=table.path,
-            )
-        if hits:
-            return hits[0]
-    raise RequestError(f"has no column {wanted!r}; choose one of {_names(numeric)}", file=table.path)
+    hits = [table.columns[i] for i in goal_places([c.header for c in table.columns], wanted)]
+    hits = hits or [c for c in table.columns if c.name.casefold() == wanted.casefold()]
+    if not hits:
+        raise RequestError(f"has no column {wanted!r}; choose one of {_names(numeric)}", file=table.path)
+    if len(hits) > 1:
+        headers = [c.header.strip() for c in hits]
+        unlike = len(set(headers)) == len(headers)
+        remedy = f"name one of {listed(headers)}" if unlike else "give them different headers in the file"
+        raise RequestError(f"several columns are called {wanted!r}; {remedy}", file=table.path)
+    if hits[0] not in numeric:
+        raise RequestError(
+            f"column {wanted!r} holds no numbers to optimise; choose one of {_names(numeric)}",
+            file=table.path,
+        )
+    return hits[0]
 
 
 def plan(table: Table, goal: Column) -> Plan:
@@ -152,24 +160,43 @@ def plan(table: Table, goal: Column) -> Plan:
         g.column.cells if g.choices or g.kind == "formula" else g.column.numbers.tolist() for g in guesses
     ]
     recipes = len({row for row, usable in zip(zip(*values, strict=True), rows, strict=True) if usable})
+    notes += _measured_notes(guesses, parts, rows)
+    if law is not None:
+        notes.append(_law_note(law))
     unknown = [
         g.column.name
         for g in guesses
         if g.kind in {"continuous", "integer"} and g.column.unit == units.UNKNOWN
     ]
     if unknown:
-        notes.append(f"no unit is known for {listed(unknown)}: they are written as unknown, please add them")
+        many = "they are written as unknown, please add them"
+        one = "it is written as unknown, please add it"
+        notes.append(f"no unit is known for {listed(unknown)}: {many if len(unknown) > 1 else one}")
     if goal.unit == units.UNKNOWN:
         notes.append(f"no unit is known for {goal.name}: it is written as unknown, please add it")
     return Plan(goal, tuple(guesses), law, recipes, bool(sparse), tuple(notes))
 
 
-def _stem(column: Column, fold: Callable[[str], str]) -> str:
-    return fold(split_header(column.header)[0])
+def _measured_notes(guesses: Sequence[Guess], parts: Sequence[str], rows: Rows) -> list[str]:
+    """Notes on numbers that differ in nearly every row while most settings take few levels."""
+    n = int(rows.sum())
+    free = [g for g in guesses if g.kind in {"continuous", "integer"} and g.column.name not in parts]
+    levels = {g.column.name: len(np.unique(g.column.numbers[rows])) for g in free}
+    levels |= {g.column.name: len(g.choices) for g in guesses if g.choices}
+    if n < _FEWEST_ROWS or sum(k <= _FEW_LEVELS * n for k in levels.values()) < len(levels) / 2:
+        return []
+    return [
+        f"{g.column.name}: looks measured rather than set, with {levels[g.column.name]} values in {n} rows; "
+        "if so, move it to objectives with goal: observe"
+        for g in free
+        if g.kind == "continuous" and levels[g.column.name] >= _NEARLY_UNIQUE * n
+    ]
 
 
-def _folded(text: str) -> str:
-    return plain(text).casefold()
+def _law_note(law: Law) -> str:
+    exact = law.low == law.high
+    total = f"{law.low:g}" if exact else f"{law.low:g} to {law.high:g}, so the mixture has a tolerance"
+    return f"{listed(law.parts)} are taken as a mixture: in every row they add up to {total}"
 
 
 def _names(columns: Sequence[Column]) -> str:
@@ -205,6 +232,11 @@ def _why_not(column: Column) -> tuple[str | None, bool]:
         (distinct == 1, f"it is {filled[0][:40]!r} in every row" if filled else "", False),
         (len(filled) <= n / 2, f"it is empty in {n - len(filled)} of {n} rows", False),
         (unitless and bool(_NAMED_ID.fullmatch(column.name)), "by its name it identifies the row", True),
+        (
+            column.kind == "text" and bool(_WHO_OR_WHERE.fullmatch(column.name)),
+            "by its name it says who, where or when, which nobody sets to change the result",
+            True,
+        ),
         (_is_index(column, all_differ=distinct == n), "it looks like a running number", True),
         (
             words and (distinct > _MOST_CHOICES or distinct == len(filled) > _FEW),
@@ -220,7 +252,9 @@ def _is_index(column: Column, *, all_differ: bool) -> bool:
         return False
     steps = np.diff(column.numbers)
     runs = bool((steps == 1).all()) and column.numbers[0] in {0.0, 1.0}
-    return bool(_ID.fullmatch(column.name)) or (runs and column.position == 1)
+    # A first column that counts the rows may still be a setting that was swept evenly, such as Fe in percent.
+    named = column.unit != units.UNKNOWN or is_element(column.name)
+    return bool(_ID.fullmatch(column.name)) or (runs and column.position == 1 and not named)
 
 
 def _complete(columns: list[Column], wanted: Rows, notes: list[str]) -> tuple[list[Column], Rows]:

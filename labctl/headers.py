@@ -92,5 +92,27 @@ def unlike_names(headers: list[str]) -> list[tuple[str, str]]:
     return found
 
 
+def goal_places(headers: list[str], wanted: str) -> list[int]:
+    """Places of the headers that a person may mean by a name: the closest kind of match decides.
+
+    From strict to lax: the header as it is written, its name without the unit, both again whatever the
+    case, and last the start of exactly one header, as ``Permittivity`` is that of ``Permittivity @1kHz``.
+    """
+    for fold in (str.strip, plain, _folded):
+        hits = [i for i, header in enumerate(headers) if fold(wanted) == fold(header)]
+        hits = hits or [
+            i for i, header in enumerate(headers) if fold(wanted) == fold(split_header(header)[0])
+        ]
+        if hits:
+            return hits
+    start = _folded(wanted)
+    begun = [i for i, header in enumerate(headers) if start and _folded(header).startswith(start)]
+    return begun if len(begun) == 1 else []
+
+
+def _folded(text: str) -> str:
+    return plain(text).casefold()
+
+
 def _tidy(name: str) -> str:
     return name.strip().rstrip(",;:/").strip()

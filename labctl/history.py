@@ -11,6 +11,7 @@ from labctl import units
 from labctl.card import Card, FailureRule, When
 from labctl.config import Objective
 from labctl.errors import RequestError
+from labctl.plural import counted, verb
 from labctl.space import Continuous, Formula, Parameter
 from labctl.space.parameters import NUMERIC
 from labctl.tables import Column, Table, listed
@@ -73,8 +74,9 @@ def history(
     goals = [name for name, objective in objectives.items() if objective.goal != "observe"]
     if card.no_value == "leave_out":
         measured_at_all = _measured(card, table, goals) | (rule_of >= 0)
-        if not measured_at_all.all():
-            notes.append(f"left out: {int((~measured_at_all).sum())} rows have no {', '.join(goals)}")
+        if n := int((~measured_at_all).sum()):
+            what = f"{counted(n, 'row')} {verb(n, 'has', 'have')} no {', '.join(goals)}"
+            notes.append(f"left out: {what}")
         usable &= measured_at_all
     rows = np.flatnonzero(usable)
     if not len(rows):
@@ -162,12 +164,13 @@ def _settings(
     outside[doubtful] = [raw[row] in problem_of for row in doubtful.tolist()]
     kept = {value: parameter.canonical(value) for value in asked if value not in problem_of}
     remarks = []
-    if absent.any():
-        remarks.append(f"{int(absent.sum())} rows have no {name}")
-    if outside.any():
+    if n := int(absent.sum()):
+        remarks.append(f"{counted(n, 'row')} {verb(n, 'has', 'have')} no {name}")
+    if n := int(outside.sum()):
         first = problem_of[raw[int(np.argmax(outside))]]
         remarks.append(
-            f"{int(outside.sum())} rows do not fit parameters.{name} ({first}; widen it to use them)"
+            f"{counted(n, 'row')} {verb(n, 'does', 'do')} not fit parameters.{name} "
+            f"({first}; widen it to use {verb(n, 'it', 'them')})"
         )
     remark = f"left out: {' and '.join(remarks)}" if remarks else ""
     return [kept.get(v, v) for v in raw] if kept else raw, ~(absent | outside), remark

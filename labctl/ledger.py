@@ -2,40 +2,21 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from labctl.errors import BusyError, RefusedError, RequestError
+from labctl import ledger_file
+from labctl.errors import RefusedError, RequestError
 from labctl.proposal import canonical_json
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-APPLICATION_ID = 0x6C616263  # "labc": tells a ledger from any other SQLite file
-FORMAT = 1
 GENESIS = "0" * 64
-
-_SCHEMA = """
-CREATE TABLE event(
-    seq INTEGER PRIMARY KEY,
-    time TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    experiment TEXT,
-    attempt INTEGER,
-    body TEXT NOT NULL,
-    prev TEXT NOT NULL,
-    hash TEXT NOT NULL,
-    UNIQUE(experiment, kind, attempt)
-) STRICT;
-CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
-BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
-CREATE TRIGGER event_is_never_removed BEFORE DELETE ON event
-BEGIN SELECT RAISE(ABORT, 'an event is never removed'); END;
-"""
 
 _COLUMNS = "seq, time, kind, experiment, attempt, body, prev, hash"
 
@@ -64,10 +45,30 @@ class Event:
     prev: str
     hash: str
 
+    def fault(self, seq: int, prev: str) -> str | None:
+        """What is wrong with this event if it stands after event ``seq``, whose hash is ``prev``; or None."""
+        if self.seq != seq + 1:
+            return f"follows event {seq}; the events between are gone"
+        if self.prev != prev:
+            return "does not follow the event before it; one of them was replaced"
+        if self.expected_hash() != self.hash:
+            return "was changed after it was written; its hash does not fit"
+        return None
+
     def expected_hash(self) -> str:
         """The hash that this content must have."""
         content = [self.prev, self.seq, self.time, self.kind, self.experiment, self.attempt, self.body]
         return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event that is still to be written; see :class:`Event`."""
+
+    kind: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    experiment: str | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Verified:
 class Ledger:
     """A ledger, open for writing by this process alone or for reading.
 
-    Use :meth:`write` or :meth:`read`, as context managers.
+    Use :meth:`write` or :meth:`read`, as context managers. Whatever is read is checked against the chain on
+    the way, and nothing is appended to a chain that does not hold.
     """
 
     def __init__(
@@ -95,42 +97,37 @@ class Ledger:
         self.path = path
         self._connection = connection
         self._lock = lock
-        last = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        self._begun = not ledger_file.is_blank(connection)
+        self._checked = not self._begun
+        query = "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1"
+        last = connection.execute(query).fetchone() if self._begun else None
         self._seq: int = last[0] if last else 0
         self._head: str = last[1] if last else GENESIS
 
     @classmethod
     def write(cls, path: Path | None) -> Self:
-        """Open for writing, and make the file if there is none; None keeps the ledger in memory.
+        """Open for writing; None keeps the ledger in memory.
+
+        The table is made with the first event, so that a ledger without events is never one that was begun.
 
         Raises:
             BusyError: another process holds it.
             RequestError: the file is no ledger, or cannot be written.
+            RefusedError: its table of events, or what guards it, is not as it was made.
         """
         if path is None:
-            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            connection.executescript(_SCHEMA)
-            return cls(None, connection)
-        lock = _hold(path)
+            return cls(None, sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+        lock = ledger_file.hold(path)
         try:
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+            connection = ledger_file.open_to_write(path)
             try:
-                # A file without tables is new, or its maker died at once.
-                if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
-                    connection.executescript(
-                        f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id={APPLICATION_ID};"
-                        f" PRAGMA user_version={FORMAT}; COMMIT;"
-                    )
-                _refuse_strangers(path, connection)
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
                 return cls(path, connection, lock)
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
             lock.release()
-            raise _unusable(path, error) from None
+            raise ledger_file.unusable(path, error) from None
         except BaseException:
             lock.release()
             raise
@@ -141,19 +138,19 @@ class Ledger:
 
         Raises:
             RequestError: there is no such file, or it is no ledger.
+            RefusedError: it has lost its events.
         """
         if not path.exists():
             raise RequestError("no ledger here yet; start the campaign with `labctl run`", file=path)
         try:
-            connection = _reader(path)
+            connection = ledger_file.open_to_read(path)
             try:
-                _refuse_strangers(path, connection)
                 return cls(path, connection)
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
-            raise _unusable(path, error) from None
+            raise ledger_file.unusable(path, error) from None
 
     @property
     def head(self) -> str:
@@ -176,60 +173,123 @@ class Ledger:
         experiment: str | None = None,
         attempt: int | None = None,
     ) -> Event:
-        """Add one event and commit it to the disk before returning.
+        """Add one event and commit it to the disk before returning; raises what :meth:`append_all` does."""
+        return self.append_all([Entry(kind, body, experiment, attempt)])[0]
+
+    def append_all(self, entries: Sequence[Entry]) -> list[Event]:
+        """Add events and commit them to the disk before returning: all of them, or none.
 
         Raises:
-            RefusedError: this experiment has such an event already, the ledger is open for reading only, or
-                the disk is full.
-            ValueError: the body holds what JSON cannot.
+            RefusedError: an experiment has such an event already, the ledger is open for reading only, its
+                chain does not hold, or the disk is full.
+            RequestError: a body holds text that is no Unicode.
+            ValueError: a body holds what JSON cannot.
         """
         if not self.writable:
             raise RefusedError(f"{self.path} is open for reading only")
-        time = datetime.now(UTC).isoformat(timespec="microseconds")
-        unhashed = Event(self._seq + 1, time, kind, experiment, attempt, canonical_json(body), self._head, "")
-        event = replace(unhashed, hash=unhashed.expected_hash())
+        if not self._checked:
+            for _ in self.events():
+                pass
+        events = self._chained(entries)
         try:
-            self._connection.execute(
-                f"INSERT INTO event({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no user text
-                astuple(event),
-            )
-        except sqlite3.IntegrityError as error:
-            raise RefusedError(
-                f"{experiment}: attempt {attempt} has its {kind} already; nothing was written ({error})"
-            ) from None
+            if not self._begun:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._insert(events)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
         except sqlite3.Error as error:
             raise RefusedError(
                 f"{self.path}: cannot be written ({error}); nothing was; check the disk"
             ) from None
-        self._seq, self._head = event.seq, event.hash
-        return event
+        if events:
+            self._begun, self._seq, self._head = True, events[-1].seq, events[-1].hash
+        return events
+
+    def _chained(self, entries: Sequence[Entry]) -> list[Event]:
+        """The entries as events that follow the last one."""
+        time = datetime.now(UTC).isoformat(timespec="microseconds")
+        seq, prev, events = self._seq, self._head, list[Event]()
+        for entry in entries:
+            body = canonical_json(entry.body)
+            unhashed = Event(seq + 1, time, entry.kind, entry.experiment, entry.attempt, body, prev, "")
+            try:
+                event = replace(unhashed, hash=unhashed.expected_hash())
+            except UnicodeEncodeError as error:
+                raise RequestError(
+                    f"{error.object[error.start : error.end]!r} is half a character, which no file can hold; "
+                    "nothing was written; type the text anew"
+                ) from None
+            events.append(event)
+            seq, prev = event.seq, event.hash
+        return events
+
+    def _insert(self, events: Sequence[Event]) -> None:
+        if not self._begun:
+            ledger_file.begin(self._connection)
+        insert = f"INSERT INTO event({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - no user text
+        for event in events:
+            try:
+                self._connection.execute(insert, astuple(event))
+            except sqlite3.IntegrityError as error:
+                raise RefusedError(
+                    f"{event.experiment}: attempt {event.attempt} has its {event.kind} already; nothing was "
+                    f"written ({error})"
+                ) from None
 
     def events(self, after: int = 0) -> Iterator[Event]:
-        """The events with ``seq`` above ``after``, in order."""
-        cursor = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM event WHERE seq > ? ORDER BY seq",  # noqa: S608 - no user text
-            (after,),
-        )
-        for row in cursor:
-            yield Event(*row)
+        """The events with ``seq`` above ``after``, in order; each is checked against the chain.
+
+        Raises:
+            RefusedError: names the first event that does not fit.
+        """
+        seq, prev = after, GENESIS if after == 0 else self._hash_of(after)
+        for event in self._rows(after):
+            if (fault := event.fault(seq, prev)) is not None:
+                raise ledger_file.damaged(self.path, f"it {fault}", at=event.seq)
+            yield event
+            seq, prev = event.seq, event.hash
+        if seq == 0 and self._begun:
+            raise ledger_file.damaged(self.path, "its first event is gone", at=1)
+        if after == 0:
+            self._checked = True
+
+    def _hash_of(self, seq: int) -> str:
+        row = self._connection.execute("SELECT hash FROM event WHERE seq = ?", (seq,)).fetchone()
+        return GENESIS if row is None else str(row[0])
+
+    def _rows(self, after: int) -> Iterator[Event]:
+        """The rows as they stand; from the beginning also those numbered below 1, which nobody may have."""
+        if not self._begun:
+            return
+        where, values = ("", ()) if after == 0 else (" WHERE seq > ?", (after,))
+        try:
+            query = f"SELECT {_COLUMNS} FROM event{where} ORDER BY seq"  # noqa: S608 - no user text
+            for row in self._connection.execute(query, values):
+                yield Event(*row)
+        except sqlite3.Error as error:
+            raise ledger_file.damaged(self.path, f"it cannot be read to its end: {error}") from None
 
     def verify(self) -> Verified:
-        """Recompute the whole chain.
+        """Recompute the whole chain, and look at the table that holds it.
 
         Raises:
             RefusedError: names the first bad event and what is wrong with it.
         """
         prev, seq = GENESIS, 0
-        for event in self.events():
-            place = f"{self.path or 'ledger'}: event {event.seq} ({event.kind}"
-            place += f" of {event.experiment})" if event.experiment else ")"
-            if event.seq != seq + 1:
-                raise RefusedError(f"{place} follows event {seq}; the events between are gone")
-            if event.prev != prev:
-                raise RefusedError(f"{place} does not follow the event before it; one of them was replaced")
-            if event.expected_hash() != event.hash:
-                raise RefusedError(f"{place} was changed after it was written; its hash does not fit")
+        for event in self._rows(0):
+            if (fault := event.fault(seq, prev)) is not None:
+                about = f"{event.kind} of {event.experiment}" if event.experiment else event.kind
+                raise RefusedError(f"{self.path or 'ledger'}: event {event.seq} ({about}) {fault}")
             prev, seq = event.hash, event.seq
+        if self._begun:
+            what = "it holds no event" if seq == 0 else ledger_file.altered(self._connection)
+            if what is not None:
+                raise RefusedError(f"{self.path or 'ledger'}: {what}; put back a copy of the file")
         return Verified(seq, prev)
 
     def close(self) -> None:
@@ -245,50 +305,3 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _hold(path: Path) -> "BaseFileLock":
-    """Take the campaign's lock, which the operating system drops when the process dies."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - only writers need it
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise BusyError(
-            f"{path}: another controller holds this campaign; stop it first, or look with `labctl status`"
-        ) from None
-    except OSError as error:
-        raise RequestError(f"cannot be written ({error.strerror}); check the folder", file=path) from None
-    return lock
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    from urllib.parse import quote  # noqa: PLC0415
-
-    return sqlite3.connect(
-        f"file:{quote(str(path.resolve()))}?mode=ro",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=10.0,
-    )
-
-
-def _refuse_strangers(path: Path, connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise RequestError("is a SQLite file, but no labctl ledger; name another file", file=path)
-    if version != FORMAT:
-        raise RequestError(
-            f"is a ledger of format {version}, and this labctl reads format {FORMAT}; update labctl",
-            file=path,
-        )
-
-
-def _unusable(path: Path, error: sqlite3.Error) -> RequestError:
-    if isinstance(error, sqlite3.OperationalError):
-        return RequestError(f"cannot be opened as a ledger ({error}); check the path and the disk", file=path)
-    return RequestError(f"is no labctl ledger, or is damaged ({error}); name another file", file=path)

@@ -5,25 +5,83 @@ from collections.abc import Mapping
 
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
-from labctl.proposal import Outcome
+from labctl.proposal import Interval, Outcome
 from labctl.space.parameters import reached_problem
-from labctl_drivers.protocol import FailureKind, Recipe
+from labctl_drivers.protocol import FailureKind, Recipe, Setting
+
+_AS_ASKED = 2e-6
+"""A setting this close, relatively, is the one that was asked for, as a sheet shows it with six digits."""
 
 
 def checked_outcome(
     config: CampaignConfig,
     values: Mapping[str, float],
     *,
+    asked: Recipe,
     failed: str | None,
     message: str,
     actual: Recipe,
+    bounds: Mapping[str, Interval],
     by: str,
 ) -> Outcome:
     """What a person measured, as an outcome.
 
+    A result with a bound in place of the goal's value is ``censored``. A result whose settings are not those
+    asked for is ``off_recipe``: its values are kept, and count at the settings that were reached, even if
+    these lie outside the campaign's space.
+
+    Args:
+        config: of the campaign.
+        values: what was measured, by objective.
+        asked: the recipe of the proposal.
+        failed: a failure kind, if it failed.
+        message: what happened.
+        actual: settings that were reached.
+        bounds: what is known of objectives that are beyond the scale.
+        by: who says so.
+
     Raises:
-        RequestError: a value is missing, no finite number, or of no objective; or the failure is no kind.
+        RequestError: a value is missing, no finite number, or of no objective; a setting is none; the
+            failure is no kind, or a bound does not go with it.
     """
+    _check_values(config, values)
+    _check_settings(config, actual)
+    if failed is not None and failed not in [kind.value for kind in FailureKind]:
+        raise RequestError(
+            f"{failed!r} is no kind of failure; use one of {', '.join(FailureKind)}", key="--failed"
+        )
+    kind = None if failed is None else FailureKind(failed)
+    if bounds or kind is FailureKind.CENSORED:
+        _check_bounds(config, values, bounds, kind)
+        kind = FailureKind.CENSORED
+    goal, objective = config.goal
+    if kind is None and goal not in values:
+        raise RequestError(f"give its value in {objective.unit}, or say how it --failed", key=goal)
+    missed = {name: setting for name, setting in actual.items() if not as_asked(setting, asked[name])}
+    if kind is None and missed:
+        kind = FailureKind.OFF_RECIPE
+        told = ", ".join(f"{name} was {_text(v)}, not {_text(asked[name])}" for name, v in missed.items())
+        message = f"{told}; {message}" if message else told
+    return Outcome(
+        status="measured" if kind is None else "failed",
+        kind=kind,
+        stage=None if kind is None else "by hand",
+        message=message,
+        values={name: float(value) for name, value in values.items()},
+        bounds=dict(bounds),
+        actual=dict(actual),
+        source=by,
+    )
+
+
+def as_asked(reached: Setting, asked: Setting) -> bool:
+    """Whether a setting that was reached is the one that was asked for."""
+    if isinstance(reached, str) or isinstance(asked, str):
+        return reached == asked
+    return math.isclose(reached, asked, rel_tol=_AS_ASKED, abs_tol=1e-12)
+
+
+def _check_values(config: CampaignConfig, values: Mapping[str, float]) -> None:
     objectives = config.model.objectives
     for name, value in values.items():
         if name not in objectives:
@@ -33,6 +91,9 @@ def checked_outcome(
                 f"is {value}, which is no result; record it with --failed bad_reading and say what happened",
                 key=name,
             )
+
+
+def _check_settings(config: CampaignConfig, actual: Recipe) -> None:
     parameters = config.model.parameters
     for name, setting in actual.items():
         if name not in parameters:
@@ -40,19 +101,30 @@ def checked_outcome(
         problem = reached_problem(parameters[name], setting)
         if problem is not None:
             raise RequestError(f"{problem}; say in --message what was reached", key=name)
-    if failed is not None and failed not in [kind.value for kind in FailureKind]:
-        raise RequestError(
-            f"{failed!r} is no kind of failure; use one of {', '.join(FailureKind)}", key="--failed"
-        )
-    goal, objective = config.goal
-    if failed is None and goal not in values:
-        raise RequestError(f"give its value in {objective.unit}, or say how it --failed", key=goal)
-    return Outcome(
-        status="measured" if failed is None else "failed",
-        kind=None if failed is None else FailureKind(failed),
-        stage=None if failed is None else "by hand",
-        message=message,
-        values={name: float(value) for name, value in values.items()},
-        actual=dict(actual),
-        source=by,
-    )
+
+
+def _check_bounds(
+    config: CampaignConfig,
+    values: Mapping[str, float],
+    bounds: Mapping[str, Interval],
+    kind: FailureKind | None,
+) -> None:
+    objectives = config.model.objectives
+    for name, bound in bounds.items():
+        if name not in objectives:
+            raise RequestError(f"no such objective; this campaign has {', '.join(objectives)}", key=name)
+        ends = [end for end in (bound.low, bound.high) if end is not None]
+        if not all(math.isfinite(end) for end in ends) or ends != sorted(set(ends)):
+            raise RequestError("no value lies within these bounds; write for example '>150'", key=name)
+    if kind not in (None, FailureKind.CENSORED):
+        raise RequestError(f"a bound is for censored results, and this one is {kind.value}; leave it out")
+    goal, _ = config.goal
+    plain = next((name for name in values if name in bounds or name == goal), None)
+    if plain is not None:
+        raise RequestError("has a value, and a censored result has a bound instead; give one", key=plain)
+    if goal not in bounds:
+        raise RequestError(f"a censored result needs its bound; write for example '{goal}>150'", key=goal)
+
+
+def _text(setting: Setting) -> str:
+    return setting if isinstance(setting, str) else f"{setting:.6g}"

@@ -5,12 +5,21 @@ from dataclasses import dataclass
 from labctl.config import CampaignConfig
 from labctl.proposal import Predicted
 from labctl.state import CampaignState, Experiment
+from labctl_drivers.protocol import FailureKind
 
 
 def value_of(experiment: Experiment, objective: str) -> float | None:
     """The measured value, or None if the experiment has none that counts."""
     outcome = experiment.outcome
     return outcome.values.get(objective) if outcome is not None and outcome.status == "measured" else None
+
+
+def off_recipe_value(experiment: Experiment, objective: str) -> float | None:
+    """The value of an experiment whose recipe was not the one asked for, or None if it has none."""
+    outcome = experiment.outcome
+    if outcome is None or outcome.kind != FailureKind.OFF_RECIPE:
+        return None
+    return outcome.values.get(objective)
 
 
 @dataclass(frozen=True, slots=True)

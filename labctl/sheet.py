@@ -15,8 +15,8 @@ from labctl.errors import RequestError
 from labctl.export import FORMULA_STARTS, safe
 from labctl.files import write_whole
 from labctl.headers import split_header
-from labctl.proposal import Outcome
-from labctl.record import checked_outcome
+from labctl.proposal import Interval, Outcome
+from labctl.record import as_asked, checked_outcome
 from labctl.space.parameters import NUMERIC, Continuous, Parameter
 from labctl.state import Experiment
 from labctl_drivers.protocol import Recipe, Setting
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 REMARKS = ("failed", "message", "by")
 _LARGEST_BYTES = 20_000_000
-_AS_WRITTEN = 2e-6
-"""A setting that comes back this close, relatively, is the one that was written with six digits."""
 
 
 def write_sheet(path: Path, experiments: Sequence[Experiment], config: CampaignConfig) -> None:
@@ -62,12 +60,25 @@ def refuse_overwriting(path: Path) -> None:
         raise RequestError("cannot be written, since there is no such folder; make it first", file=path)
 
 
-def record_sheet(campaign: "Campaign", path: Path, *, by: str) -> list[Experiment]:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of a sheet.
+
+    Attributes:
+        now: the experiments that were recorded from it.
+        before: how many of its rows had been recorded already.
+    """
+
+    now: list[Experiment]
+    before: int
+
+
+def record_sheet(campaign: "Campaign", path: Path, *, by: str) -> Recorded:
     """Record every filled-in row of a sheet; rows without a result are left for later.
 
     Everything is checked before anything is recorded. A row that was recorded already with the same
     content is passed over, so that a growing sheet can be read again and again. A setting that a person
-    changed is recorded as what was really done.
+    changed is recorded as what was really done, and makes the result ``off_recipe``.
 
     Args:
         campaign: open for work.
@@ -78,7 +89,7 @@ def record_sheet(campaign: "Campaign", path: Path, *, by: str) -> list[Experimen
         RequestError: in one sentence with file, line and column; nothing was recorded.
     """
     rows = _read(path, campaign)
-    filled, seen = [], dict[str, int]()
+    filled, seen = list[tuple[str, Outcome]](), dict[str, int]()
     for row in rows:
         if not row.filled:
             continue
@@ -95,7 +106,9 @@ def record_sheet(campaign: "Campaign", path: Path, *, by: str) -> list[Experimen
             raise row.wrong(
                 "experiment", f"{experiment.id} was recorded with another result, which stays; empty this row"
             )
-    return [_record(campaign, experiment, outcome) for experiment, outcome in filled]
+    return Recorded(
+        [_record(campaign, experiment, outcome) for experiment, outcome in filled], len(seen) - len(filled)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +134,18 @@ class _Row:
         Raises:
             RequestError: it is none, or can be read in two ways.
         """
-        text = re.sub(r"[\s\u00a0\u202f]", "", self.cells[column]).replace("−", "-")
+        return self._number(column, self.cells[column])
+
+    def bound(self, column: str) -> Interval | None:
+        """The bound in a cell such as ``>150`` or ``≤5``; None for a cell without one."""
+        found = re.match(r"([<>≤≥]=?)(.*)", self.cells[column], re.DOTALL)
+        if found is None:
+            return None
+        end = self._number(column, found[2])
+        return Interval(low=end) if found[1][0] in ">≥" else Interval(high=end)
+
+    def _number(self, column: str, cell: str) -> float:
+        text = re.sub(r"[\s\u00a0\u202f]", "", cell).replace("−", "-")
         if re.fullmatch(r"[+-]?\d{1,3},\d{3}", text) and not self.comma:
             raise self.wrong(column, f"{text!r} can mean two numbers; write it without the comma")
         try:
@@ -261,13 +285,22 @@ def _experiment(row: _Row, campaign: "Campaign") -> Experiment:
 
 
 def _outcome(row: _Row, experiment: Experiment, campaign: "Campaign", by: str) -> Outcome:
-    values = {name: row.number(name) for name in row.results if row.cells.get(name)}
+    filled = [name for name in row.results if row.cells.get(name)]
+    bounds = {name: bound for name in filled if (bound := row.bound(name)) is not None}
+    values = {name: row.number(name) for name in filled if name not in bounds}
     kind = row.cells.get("failed", "").casefold().replace(" ", "_") or None
     message = row.cells.get("message", "")
     actual = _changed(row, experiment, campaign.bench.space.parameters)
     try:
         return checked_outcome(
-            campaign.config, values, failed=kind, message=message, actual=actual, by=row.cells.get("by") or by
+            campaign.config,
+            values,
+            asked=experiment.proposal.recipe,
+            failed=kind,
+            message=message,
+            actual=actual,
+            bounds=bounds,
+            by=row.cells.get("by") or by,
         )
     except RequestError as error:
         raise row.wrong((error.key or "").removeprefix("--"), error.what) from None
@@ -282,7 +315,7 @@ def _changed(row: _Row, experiment: Experiment, parameters: Mapping[str, Paramet
             continue
         if isinstance(parameter, NUMERIC):
             value = row.number(name)
-            if not math.isclose(value, float(asked), rel_tol=_AS_WRITTEN, abs_tol=1e-12):
+            if not as_asked(value, asked):
                 changed[name] = value
         elif text != asked:
             problem = parameter.problem(text)
@@ -295,7 +328,7 @@ def _changed(row: _Row, experiment: Experiment, parameters: Mapping[str, Paramet
 
 
 def _same(before: Outcome, now: Outcome) -> bool:
-    parts = ("status", "kind", "message", "values", "actual")
+    parts = ("status", "kind", "message", "values", "bounds", "actual")
     return all(getattr(before, part) == getattr(now, part) for part in parts)
 
 
@@ -306,5 +339,6 @@ def _record(campaign: "Campaign", experiment: str, outcome: Outcome) -> Experime
         failed=None if outcome.kind is None else outcome.kind.value,
         message=outcome.message,
         actual=outcome.actual,
+        bounds=outcome.bounds,
         by=outcome.source,
     )

@@ -14,6 +14,7 @@ from labctl.card import read_card
 from labctl.config import json_schema, load_config
 from labctl.errors import LabctlError, RequestError
 from labctl.guess import find_goal, plan
+from labctl.headers import split_header
 from labctl.tables import read_table
 
 SCHEMA_FILE = "campaign.schema.json"
@@ -80,7 +81,7 @@ def _furnace(place: Path, name: str) -> tuple[str, ...]:
 
 
 def _replay(place: Path, name: str, source: Path, goal_column: str, *, maximise: bool) -> tuple[str, ...]:
-    table = read_table(source, remarks_in=(goal_column,))
+    table = read_table(source, goal=goal_column)
     goal = find_goal(table, goal_column)
     guess = plan(table, goal)
     copy = _file_name(source)
@@ -90,7 +91,13 @@ def _replay(place: Path, name: str, source: Path, goal_column: str, *, maximise:
     (place / CARD_FILE).write_text(card, encoding="utf-8")
     campaign = starter_text.campaign(name, guess, maximise=maximise, schema=SCHEMA_FILE, card=CARD_FILE)
     (place / CAMPAIGN_FILE).write_text(campaign, encoding="utf-8")
-    return (*table.notes, *guess.notes, *notes)
+    called = {goal.name.casefold(), goal.header.strip().casefold(), split_header(goal.header)[0].casefold()}
+    meant = (
+        ()
+        if goal_column.strip().casefold() in called
+        else (f"{goal_column!r} is taken for the column {goal.header.strip()!r}",)
+    )
+    return (*meant, *table.notes, *guess.notes, *notes)
 
 
 def _written(folder: Path, fill: Callable[[Path], tuple[str, ...]]) -> Started:

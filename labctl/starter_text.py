@@ -9,6 +9,7 @@ from labctl import units
 from labctl.cells import MISSING
 from labctl.errors import RequestError
 from labctl.guess import Guess, Law, Plan
+from labctl.plural import counted
 from labctl.tables import Column, Table
 
 _PLAIN = re.compile(r"[A-Za-zµ][A-Za-z0-9_/^()%°µ]*(?:[ .-][A-Za-z0-9_/^()%°µ]+)*")
@@ -114,14 +115,14 @@ def failures(goal: Column) -> tuple[str, tuple[str, ...]]:
                 f"    message: {_text(f'the table says {text}')}",
                 f"    bound: {{{quoted(goal.name)}: {{{side}: {float(match['number'])!r}}}}}",
             ]
-            notes.append(f"{goal.name}: {text!r} in {times} rows is taken as a bound (censored)")
+            notes.append(f"{goal.name}: {text!r} in {counted(times, 'row')} is taken as a bound (censored)")
         else:
             lines += [
                 "    kind: bad_reading  # or infeasible, if the recipe made no sample",
                 f"    message: {_text(f'the table says {text}')}",
             ]
             notes.append(
-                f"{goal.name}: {text!r} in {times} rows is taken as a bad reading; "
+                f"{goal.name}: {text!r} in {counted(times, 'row')} is taken as a bad reading; "
                 "if it means that no sample was made, write kind: infeasible in table.card.yaml"
             )
     return ("failures:\n" + "\n".join(lines) + "\n" if lines else "failures: []\n"), tuple(notes)

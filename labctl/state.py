@@ -33,7 +33,10 @@ class Experiment:
         decision: of a person or a rule, once there is one.
         intents: by attempt, from 1.
         outcomes: by attempt, from 1.
-        proposed_at: UTC, when the proposal was written.
+        proposed_at: UTC, when the proposal was written; ``proposed_seq`` is that event's number.
+        decided_at: UTC, when the decision was written.
+        started_at: UTC, when the first intent was written, before anything moved.
+        ended_at: UTC, when the last outcome was written; ``ended_seq`` is that event's number.
         result_hash: hash of the event that holds the last outcome.
     """
 
@@ -41,6 +44,11 @@ class Experiment:
     number: int
     proposal: Proposal
     proposed_at: str
+    proposed_seq: int
+    decided_at: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    ended_seq: int | None = None
     decision: Decision | None = None
     intents: tuple[Intent, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
@@ -209,26 +217,30 @@ def _proposal(state: CampaignState, event: Event) -> CampaignState:
         number=number,
         proposal=Proposal.model_validate_json(event.body),
         proposed_at=event.time,
+        proposed_seq=event.seq,
     )
     return _with(state, experiment)
 
 
 def _decision(state: CampaignState, event: Event) -> CampaignState:
     experiment = state[str(event.experiment)]
-    return _with(state, replace(experiment, decision=Decision.model_validate_json(event.body)))
+    decision = Decision.model_validate_json(event.body)
+    return _with(state, replace(experiment, decision=decision, decided_at=event.time))
 
 
 def _intent(state: CampaignState, event: Event) -> CampaignState:
     experiment = state[str(event.experiment)]
-    return _with(
-        state, replace(experiment, intents=(*experiment.intents, Intent.model_validate_json(event.body)))
-    )
+    intents = (*experiment.intents, Intent.model_validate_json(event.body))
+    return _with(state, replace(experiment, intents=intents, started_at=experiment.started_at or event.time))
 
 
 def _outcome(state: CampaignState, event: Event) -> CampaignState:
     experiment = state[str(event.experiment)]
     outcomes = (*experiment.outcomes, Outcome.model_validate_json(event.body))
-    return _with(state, replace(experiment, outcomes=outcomes, result_hash=event.hash))
+    ended = replace(
+        experiment, outcomes=outcomes, ended_at=event.time, ended_seq=event.seq, result_hash=event.hash
+    )
+    return _with(state, ended)
 
 
 def _with(state: CampaignState, experiment: Experiment) -> CampaignState:

@@ -2,7 +2,7 @@
 
 from labctl import units
 from labctl.config import CampaignConfig
-from labctl.scores import value_of
+from labctl.scores import off_recipe_value, value_of
 from labctl.state import CampaignState
 
 
@@ -14,7 +14,7 @@ def why_to_stop(config: CampaignConfig, state: CampaignState, budget: int) -> tu
         return "finished", f"the budget of {budget} experiments is spent"
     if target_reached(config, state):
         return "finished", "the target is reached"
-    failures = failures_in_a_row(state)
+    failures = failures_in_a_row(state, config.goal[0])
     if rules.failures_in_a_row is not None and failures >= rules.failures_in_a_row:
         return "halted", f"{failures} experiments in a row failed; look at the instruments and the recipes"
     return None
@@ -30,12 +30,15 @@ def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
     return any(config.sign * (value - wanted) >= 0 for value in values if value is not None)
 
 
-def failures_in_a_row(state: CampaignState) -> int:
-    """How many of the last experiments failed without one success among them."""
+def failures_in_a_row(state: CampaignState, goal: str) -> int:
+    """How many of the last experiments failed without one result among them.
+
+    What was made off recipe and measured all the same is a result of something else, and ends the row.
+    """
     count = 0
     for number in range(len(state), 0, -1):
-        status = state.experiments[number].status
-        if status == "measured":
+        experiment = state.experiments[number]
+        if experiment.status == "measured" or off_recipe_value(experiment, goal) is not None:
             break
-        count += status == "failed"
+        count += experiment.status == "failed"
     return count

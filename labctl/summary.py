@@ -2,20 +2,20 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from labctl.config import CampaignConfig
-from labctl.scores import Scored, scored, value_of
-from labctl.state import CampaignState
+from labctl.scores import Scored, off_recipe_value, scored, value_of
+from labctl.state import CampaignState, Experiment
 from labctl.surprises import Surprise, surprises
-from labctl.widening import widening
 from labctl_drivers.protocol import Setting
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best single measurement of the goal."""
+    """The best single measurement of the goal, at the recipe that was really made."""
 
     recipe: dict[str, Setting]
     value: float
@@ -40,7 +40,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Where a campaign stands."""
+    """Where a campaign stands.
+
+    Attributes:
+        best: among the measured experiments.
+        better_off_recipe: the best result of a recipe that nobody asked for, where it is better than that.
+        widened: factor in the last prediction that was written; 1 for none.
+    """
 
     campaign: str
     status: str
@@ -51,6 +57,7 @@ class Summary:
     waiting: int
     rejected: int
     best: Best | None
+    better_off_recipe: Best | None
     calibration: Calibration | None
     verdict: dict[str, Any] | None
     widened: float
@@ -73,6 +80,7 @@ def summarise(
     failed = Counter(
         str(e.outcome.kind.value) for e in state if e.status == "failed" and e.outcome and e.outcome.kind
     )
+    found = best(config, state)
     return Summary(
         campaign=config.name,
         status=status,
@@ -82,10 +90,11 @@ def summarise(
         failed=dict(sorted(failed.items())),
         waiting=len(state.pending),
         rejected=statuses["rejected"],
-        best=best(config, state),
+        best=found,
+        better_off_recipe=_better(config, state, found),
         calibration=calibration(scored(config, state)),
         verdict=None if state.verdict is None else dict(state.verdict),
-        widened=round(widening(config, state), 4),
+        widened=_widened(config, state),
         surprises=surprises(config, state),
         cpu_seconds=round(sum(e.proposal.cpu_seconds for e in state), 3),
         ledger=ledger,
@@ -96,13 +105,33 @@ def summarise(
 
 def best(config: CampaignConfig, state: CampaignState) -> Best | None:
     """The best measurement so far; the earliest of equals."""
-    goal, objective = config.goal
-    measured = [(value_of(e, goal), e) for e in state.measured]
-    found = [(value, e) for value, e in measured if value is not None]
-    if not found:
+    goal, _ = config.goal
+    return _best_of(config, [(value_of(e, goal), e) for e in state.measured])
+
+
+def _better(config: CampaignConfig, state: CampaignState, than: Best | None) -> Best | None:
+    goal, _ = config.goal
+    found = _best_of(config, [(off_recipe_value(e, goal), e) for e in state.failed])
+    if found is None or (than is not None and config.sign * (found.value - than.value) <= 0):
         return None
-    value, experiment = max(found, key=lambda pair: config.sign * pair[0])
-    return Best(dict(experiment.proposal.recipe), value, objective.unit, experiment.id)
+    return found
+
+
+def _best_of(config: CampaignConfig, results: Sequence[tuple[float | None, Experiment]]) -> Best | None:
+    known = [(value, e) for value, e in results if value is not None]
+    if not known:
+        return None
+    value, experiment = max(known, key=lambda pair: config.sign * pair[0])
+    return Best(dict(experiment.made), value, config.goal[1].unit, experiment.id)
+
+
+def _widened(config: CampaignConfig, state: CampaignState) -> float:
+    goal, _ = config.goal
+    for number in range(len(state), 0, -1):
+        predicted = state.experiments[number].proposal.predictions.get(goal)
+        if predicted is not None:
+            return round(predicted.widened, 4)
+    return 1.0
 
 
 def calibration(results: list[Scored]) -> Calibration | None:

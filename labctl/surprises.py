@@ -1,6 +1,9 @@
 """Results that surprised the prediction written before them, and what measuring them again has said."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 from labctl.config import CampaignConfig
@@ -43,21 +46,30 @@ def surprises(config: CampaignConfig, state: CampaignState) -> tuple[Surprise, .
     results = [s for s in scored(config, state) if s.experiment.proposal.arm != "replicate"]
     if len(results) < FEWEST_SCORED:
         return ()
-    import numpy as np  # noqa: PLC0415 - readers of a summary without surprises need none of it
-
-    from labctl_models.audit.anomalies import anomalies  # noqa: PLC0415
-
-    z = np.array([s.z for s in results])
-    flagged = anomalies(z / max(1.0, float(np.sqrt(np.median(z**2) / _MEDIAN_OF_CHI2))))
+    z = [s.z for s in results]
+    scale = max(1.0, math.sqrt(median(v * v for v in z) / _MEDIAN_OF_CHI2))
     return tuple(
         Surprise(
             experiment=results[row].experiment.id,
             recipe=results[row].experiment.proposal.recipe,
-            z=float(z[row]),
+            z=z[row],
             replicate=_said(results[row], config, state),
         )
-        for row in flagged.rows.tolist()
+        for row in flagged([v / scale for v in z])
     )
+
+
+def flagged(z: Sequence[float], *, rate: float = 0.1) -> list[int]:
+    """Which of the z are too large for a normal one at this false discovery rate, the largest first.
+
+    The rule of Benjamini and Hochberg, J. R. Stat. Soc. B 57, 289 (1995). The same as
+    ``labctl_models.audit.anomalies``, in plain Python, since every look at a campaign asks for it and scipy
+    takes longer to import than all the rest.
+    """
+    order = sorted(range(len(z)), key=lambda i: -abs(z[i]))
+    p = [math.erfc(abs(z[i]) / math.sqrt(2.0)) for i in order]
+    most = max((k for k, value in enumerate(p, start=1) if value * len(p) / k <= rate), default=0)
+    return order[:most]
 
 
 _MEDIAN_OF_CHI2 = 0.4549364

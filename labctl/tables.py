@@ -1,6 +1,7 @@
 """Reads any CSV file a stranger brings, and says in sentences what was assumed about it."""
 
 import csv
+import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from labctl import units
 from labctl.cells import MISSING, Kind, Typed, typed
 from labctl.errors import RequestError
-from labctl.headers import plain, unlike_names
+from labctl.headers import goal_places, plain, read_unit, split_header, unlike_names
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +101,7 @@ def read_table(
     delimiter: str | None = None,
     encoding: str | None = None,
     remarks_in: Collection[str] = (),
+    goal: str | None = None,
 ) -> Table:
     """Read a table of text cells.
 
@@ -109,6 +111,8 @@ def read_table(
         delimiter: what separates the cells; None to look.
         encoding: of the text; None to look (UTF-8, UTF-16, then Windows-1252).
         remarks_in: names or headers of columns of numbers in which text is expected, such as ``cracked``.
+        goal: what a person calls the column they ask for. It is looked for before any cell is read, so that
+            a name that no column has is not blamed on a cell; text is expected in it too.
 
     Raises:
         RequestError: in one sentence with file, row, column and value.
@@ -128,12 +132,60 @@ def read_table(
         notes += (f"the first {top} lines were taken as a heading above the table",)
     headers = [*records[top], *[""] * width][:width] if has_header else [""] * width
     lines, records = lines[top + has_header :], records[top + has_header :]
+    if has_header and len(records) > 1 and _is_units(records[0], records[1], headers):
+        headers = _with_units(headers, records[0])
+        lines, records = lines[1:], records[1:]
+        notes += ("the line under the headers holds units, which were taken from there",)
+    asked = () if goal is None else _asked(path, headers, goal)
     if not records:
         raise RequestError("has headers but no rows; add some", file=path)
     columns = _cut(path, lines, records, width)
-    found, more = _named_columns(path, lines, headers, columns, comma=delimiter != ",", remarks_in=remarks_in)
+    found, more = _named_columns(
+        path, lines, headers, columns, comma=delimiter != ",", remarks_in=(*remarks_in, *asked)
+    )
     digest = hashlib.sha256(raw).hexdigest()
     return Table(path, digest, found, np.asarray(lines, dtype=np.int64), (*notes, *more))
+
+
+def _is_units(record: list[str], below: list[str], headers: list[str]) -> bool:
+    """Whether a line under the headers holds units or nothing, and there is a number below one of them.
+
+    Origin and many instruments write such a line; a dash in it stands for a pure number.
+    """
+    filled = [i for i, cell in enumerate(record[: len(headers)]) if cell.strip()]
+    found = {i: read_unit(record[i].strip("()[] "), plain(headers[i])) for i in filled}
+    numbers = {i for i in filled if i < len(below) and _looks_like_data([below[i]])}
+    measured = {i for i, unit in found.items() if unit not in {None, units.UNKNOWN, "dimensionless"}}
+    return None not in found.values() and bool(measured & numbers)
+
+
+def _with_units(headers: list[str], record: list[str]) -> list[str]:
+    """The headers, each with the unit that stands under it in brackets where it has none of its own."""
+    given = [*record, *[""] * len(headers)]
+    return [
+        f"{header} ({unit.strip('()[] ')})"
+        if unit.strip() and header.strip() and split_header(header)[1] == units.UNKNOWN
+        else header
+        for header, unit in zip(headers, given, strict=False)
+    ]
+
+
+def _asked(path: Path, headers: list[str], goal: str) -> tuple[str, ...]:
+    """The header of the column a person asks for; none where columns have no headers, or several fit.
+
+    Raises:
+        RequestError: no header is like it; the sentence names the nearest first.
+    """
+    names = [name for name, _ in unlike_names(headers)]
+    places = goal_places(headers, goal) or [i for i, n in enumerate(names) if n.casefold() == goal.casefold()]
+    if not places:
+        by_fold = {name.casefold(): name for name in names}
+        near = [by_fold[n] for n in difflib.get_close_matches(goal.casefold(), by_fold, n=3, cutoff=0.6)]
+        did_you_mean = f"did you mean {' or '.join(near)}? " if near else ""
+        raise RequestError(
+            f"has no column {goal!r}; {did_you_mean}choose one of {listed(names, 30)}", file=path
+        )
+    return tuple(headers[i] if headers[i].strip() else names[i] for i in places)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.config import CampaignConfig, CampaignModel, load_config
+from labctl.errors import RequestError
 from labctl.ledger import Ledger
+from labctl.ledger_file import held
+from labctl.plural import counted, verb
 from labctl.state import CampaignState, fold
 from labctl.stopping import why_to_stop
 from labctl.summary import Summary, summarise
@@ -39,25 +42,34 @@ def look(file: Path, folder: Path | None = None) -> View:
 
     Raises:
         RequestError: the campaign file is wrong, or there is no ledger yet.
+        RefusedError: the ledger was changed after it was written.
     """
     config = load_config(file)
     path = ledger_of(file, folder)
+    if not path.exists() and config.model.instrument.kind == "hand":
+        raise RequestError("no ledger here yet; start the campaign with `labctl propose`", file=path)
     with Ledger.read(path) as ledger:
         state = fold(ledger.events())
     if state.config is not None and state.config != config.as_json():
         config = CampaignConfig(file, CampaignModel.model_validate(state.config))
-    return view_of(config, state, path)
+    return view_of(config, state, path, running=held(path))
 
 
-def view_of(config: CampaignConfig, state: CampaignState, ledger: Path) -> View:
-    """The view of a state that is at hand."""
+def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, running: bool = False) -> View:
+    """The view of a state that is at hand; ``running`` says that a controller is at work on it."""
     budget = config.model.budget.experiments
     done = sum(e.status != "rejected" for e in state)
-    if state.pending:
-        status, why = "waiting", f"{len(state.pending)} experiments have no result yet"
+    waiting = len(state.pending)
+    if running:
+        status = "running"
+        why = f"a controller is at work on it; {counted(done - waiting, 'experiment')} done"
+    elif waiting:
+        status = "waiting"
+        why = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"
     else:
+        command = "propose" if config.model.instrument.kind == "hand" else "run"
         status, why = why_to_stop(config, state, budget) or (
             "open",
-            f"{done} of {budget} experiments are done",
+            f"{done} of the {counted(budget, 'experiment')} in the campaign file; `labctl {command}` goes on",
         )
     return View(config, state, summarise(config, state, status=status, why=why, ledger=str(ledger)), ledger)

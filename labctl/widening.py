@@ -14,9 +14,11 @@ def widening(config: CampaignConfig, state: CampaignState) -> float:
     grows so that the past intervals would have covered as often as they promised, and later predictions,
     which are written with it, are watched anew.
     """
-    from labctl_models.audit.prospective import watch  # noqa: PLC0415
-
     results = scored(config, state)
+    if not results:
+        return 1.0
+    from labctl_models.audit.prospective import watch  # noqa: PLC0415 - scipy takes a moment to import
+
     factor, start = 1.0, 0
     while start < len(results):
         part = results[start:]

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from labctl.errors import RequestError
+from labctl.files import refuse_odd
 
 LARGEST_BYTES = 1_000_000
 DEEPEST_LEVEL = 20
+MOST_KEYS = 2_000
+"""In one mapping; the parser takes a millisecond for each, and nobody reads so many."""
+MOST_VALUES = 20_000
 
 KeyPath = tuple[str | int, ...]
 
@@ -41,8 +45,8 @@ def read_yaml(path: Path | str) -> YamlFile:
     YAML 1.2 is used so that ``no`` stays a word and ``1e-3`` is a number.
 
     Raises:
-        RequestError: the file cannot be read, is too large or too deep, uses aliases or tags, repeats a
-            key, or is no mapping.
+        RequestError: the file cannot be read, is too large, too long or too deep, uses aliases or tags,
+            repeats a key, holds half characters, or is no mapping.
     """
     path = Path(path)
     text = _read_text(path)
@@ -73,9 +77,10 @@ def read_yaml(path: Path | str) -> YamlFile:
 
 
 def _read_text(path: Path) -> str:
+    if path.is_dir():
+        raise RequestError("is a folder; name the YAML file in it", file=path)
+    refuse_odd(path)
     try:
-        if path.is_dir():
-            raise RequestError("is a folder; name the YAML file in it", file=path)
         with path.open("rb") as stream:
             raw = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
@@ -93,19 +98,40 @@ def _refuse_what_is_unsafe(path: Path, text: str) -> None:
     """Look at the parser's flat stream of events, which needs no recursion, before anything is built."""
     from ruamel.yaml import YAML, events  # noqa: PLC0415
 
-    depth = 0
+    # How many values stand at each level so far; a mapping has two for each key, and a list may have more.
+    counts, values = [0], 0
     for event in YAML(typ="safe", pure=True).parse(text):
         line = event.start_mark.line + 1
-        if isinstance(event, events.AliasEvent):
-            raise RequestError("uses a YAML alias (*name); write the value out", file=path, line=line)
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise RequestError(f"uses the YAML tag {event.tag}; remove it", file=path, line=line)
+        _refuse_event(path, line, event)
+        if isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
+            counts.pop()
+        elif isinstance(event, events.NodeEvent):
+            values += 1
+            counts[-1] += 1
         if isinstance(event, events.MappingStartEvent | events.SequenceStartEvent):
-            depth += 1
-            if depth > DEEPEST_LEVEL:
-                raise RequestError(f"nested deeper than {DEEPEST_LEVEL} levels", file=path, line=line)
-        elif isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
-            depth -= 1
+            counts.append(0 if isinstance(event, events.MappingStartEvent) else -MOST_VALUES)
+        if len(counts) - 1 > DEEPEST_LEVEL:
+            raise RequestError(f"nested deeper than {DEEPEST_LEVEL} levels", file=path, line=line)
+        if counts[-1] > 2 * MOST_KEYS:
+            raise RequestError(f"has more than {MOST_KEYS:,} keys in one mapping", file=path, line=line)
+        if values > MOST_VALUES:
+            raise RequestError(
+                f"holds more than {MOST_VALUES:,} values; put tables into CSV files", file=path, line=line
+            )
+
+
+def _refuse_event(path: Path, line: int, event: object) -> None:
+    from ruamel.yaml import events  # noqa: PLC0415
+
+    if isinstance(event, events.AliasEvent):
+        raise RequestError("uses a YAML alias (*name); write the value out", file=path, line=line)
+    tag = getattr(event, "tag", None)
+    if tag not in (None, "!"):
+        raise RequestError(f"uses the YAML tag {tag}; remove it", file=path, line=line)
+    # An escape may stand for half of a character, which no UTF-8 file can hold.
+    text = str(getattr(event, "value", ""))
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RequestError("holds half a character (\\ud800 to \\udfff); remove it", file=path, line=line)
 
 
 def _note_lines(file: Path, node: object, path: KeyPath, lines: dict[KeyPath, int]) -> None:

@@ -60,6 +60,19 @@ class Limits:
         found = (self._violation(name, value, units.get(name)) for name, value in recipe.items())
         return tuple(sentence for sentence in found if sentence is not None)
 
+    def forbids_all(self, name: str, low: float, high: float, unit: str) -> str | None:
+        """Say why this lab allows no value of a parameter from low to high, or None where it may allow one."""
+        at_low, at_high = self._violation(name, low, unit), self._violation(name, high, unit)
+        if at_low is None or at_high is None:
+            return None
+        limit = self.limits.get(name)
+        try:
+            ends = None if limit is None else [convert(end, unit, limit.unit) for end in (low, high)]
+        except (UnitError, OverflowError):
+            return at_low
+        reaches_over = limit is not None and ends is not None and ends[0] < limit.low and ends[1] > limit.high
+        return None if reaches_over else at_low
+
     def _violation(self, name: str, value: object, unit: str | None) -> str | None:
         limit = self.limits.get(name)
         if isinstance(value, str):

@@ -1,5 +1,6 @@
 """An instrument's own memory of attempts by key, which survives the death of the controller."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from labctl_drivers.protocol import Attempt, Bound, ExperimentFailed, FailureKind, Json, Reading
 
@@ -121,6 +123,23 @@ class Memory:
         """Close the file; closing twice is fine."""
         with self._lock:
             self._file.close()
+
+
+def knows(folder: Path, beginning: str) -> bool:
+    """Whether an instrument whose memory is in this folder was ever told of a key that begins like this.
+
+    Nothing is written, and a file that cannot be read says no here; building the instrument says what is
+    wrong with it.
+    """
+    query = "SELECT 1 FROM started WHERE substr(key, 1, ?) = ?"
+    for path in sorted(folder.glob("*.sqlite")):
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as file:
+                if file.execute(query, (len(beginning), beginning)).fetchone() is not None:
+                    return True
+        except sqlite3.Error:
+            continue
+    return False
 
 
 def _dump(value: Json) -> str:

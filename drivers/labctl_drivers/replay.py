@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from labctl_drivers.documents import plain
+from labctl_drivers.keys import data_key
 from labctl_drivers.memory import Memory, Remembered
 from labctl_drivers.protocol import (
     Answer,
@@ -202,19 +203,20 @@ class _Row:
 
     def __init__(self, name: str, row: HistoricalRow, units: Mapping[str, str]) -> None:
         self.name = name
-        self.hints = {"fields": list(row.values)}
+        self.hints = {"fields": [data_key(quantity) for quantity in row.values]}
         self._fields = {**row.recipe, **row.values}
         self._units = units
         self._time = time.time()
 
     def read(self) -> dict[str, Any]:
-        return {key: {"value": plain(value), "timestamp": self._time} for key, value in self._fields.items()}
+        fields = self._fields.items()
+        return {data_key(name): {"value": plain(value), "timestamp": self._time} for name, value in fields}
 
     def describe(self) -> dict[str, Any]:
-        return {key: self._described(key, value) for key, value in self._fields.items()}
+        return {data_key(name): self._described(name, value) for name, value in self._fields.items()}
 
-    def _described(self, key: str, value: Setting) -> dict[str, Any]:
+    def _described(self, name: str, value: Setting) -> dict[str, Any]:
+        about = {"source": f"table:{self.name}", "shape": [], "label": name}
         if isinstance(value, str):
-            return {"source": f"table:{self.name}", "dtype": "string", "shape": []}
-        units = self._units.get(key, "")
-        return {"source": f"table:{self.name}", "dtype": "number", "shape": [], "units": units}
+            return {**about, "dtype": "string"}
+        return {**about, "dtype": "number", "units": self._units.get(name, "")}

@@ -10,6 +10,7 @@ from bluesky import plan_stubs as bps
 from bluesky.utils import Msg, RunEngineControlException
 
 from labctl_drivers.documents import plain
+from labctl_drivers.keys import data_key, keyed
 from labctl_drivers.notes import Notes
 from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument, Reading
 from labctl_drivers.verdict import failure_of, judged, sentence
@@ -46,9 +47,10 @@ def metadata(lane: str, instrument: Instrument, attempt: Attempt) -> dict[str, A
     """Write the start document's own part.
 
     ``blop_suggestions`` and ``blop_correlation_uid`` are the keys under which evaluation functions of
-    bluesky-adaptive look for the points of a run.
+    bluesky-adaptive look for the points of a run. Settings stand under the keys of the events, which are
+    their names but for dots and slashes (see :func:`labctl_drivers.keys.data_key`).
     """
-    recipe = plain(dict(attempt.recipe))
+    recipe = plain(keyed(attempt.recipe))
     return {
         "plan_name": "labctl_attempt",
         "lane": lane,
@@ -58,7 +60,7 @@ def metadata(lane: str, instrument: Instrument, attempt: Attempt) -> dict[str, A
         "attempt": attempt.number,
         "key": attempt.key,
         "recipe": recipe,
-        "units": dict(attempt.units),
+        "units": keyed(attempt.units),
         "suggestion_id": attempt.experiment,
         "blop_suggestions": [{"_id": attempt.experiment, **recipe}],
         "blop_correlation_uid": attempt.key,
@@ -85,7 +87,7 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run is closed and the reason kept
         progress.error = error
-        progress.outcome = progress.interruption or failure_of(error, progress.notes)
+        progress.outcome = progress.interruption or _explained(error, progress)
         if progress.outcome is progress.interruption:
             progress.interruption.stage = progress.notes.stage
     if progress.run_uid is None:
@@ -102,6 +104,19 @@ def _unless_interrupted(
     if progress.interruption is not None:
         raise progress.interruption
     return (yield from instrument.start(attempt))
+
+
+def _explained(error: BaseException, progress: Progress) -> ExperimentFailed:
+    """Blame the instrument only for what happened once the run was open."""
+    failure = failure_of(error, progress.notes)
+    if progress.run_uid is not None or failure.kind is FailureKind.ABORTED:
+        return failure
+    message = (
+        "the run could not be opened, so nothing was moved; this is an error in the lane's own document, "
+        f"not in the instrument: {sentence(error)}"
+    )
+    # Aborted, and not a fault of the machine: the next attempt would only fail in the same way.
+    return ExperimentFailed(FailureKind.ABORTED, message, stage="documents")
 
 
 def _close(progress: Progress) -> Generator[Msg, Any, None]:
@@ -150,18 +165,19 @@ class _Measured:
 
     @property
     def hints(self) -> Mapping[str, Any]:
-        return {"fields": list(self._reading.values)}
+        return {"fields": [data_key(name) for name in self._reading.values]}
 
     def read(self) -> dict[str, Any]:
         values = self._reading.values.items()
-        return {name: {"value": plain(value), "timestamp": self._time} for name, value in values}
+        return {data_key(name): {"value": plain(value), "timestamp": self._time} for name, value in values}
 
     def describe(self) -> dict[str, Any]:
         return {
-            name: {
+            data_key(name): {
                 "source": f"labctl:{self.name}",
                 "dtype": "number",
                 "shape": [],
+                "label": name,
                 "units": self._reading.units.get(name, ""),
             }
             for name in self._reading.values

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from labctl.audit.drawing import EXPECTED, MOST_POINTS, bars, boxes, cut, dots, legend, line, numbers
 from labctl.audit.run import Audited
+from labctl.audit.words import spelled
 from labctl.report.figures import plain
 from labctl.report.look import with_unit
 
@@ -136,14 +137,19 @@ def _spread_of(finding: "Finding", audited: Audited) -> Figure:
 
 def _digits(finding: "Finding", _: Audited) -> Figure:
     counts = _numbers(finding, "digits")
-    colours = ["$failed" if d in {0, 5} else "$bar" for d in range(10)]
     share = counts / max(float(counts.sum()), 1.0)
-    bar = {"type": "bar", "x": [str(d) for d in range(10)], "y": numbers(share), "marker": {"color": colours}}
+    round_ones, others = np.array([0, 5]), np.array([1, 2, 3, 4, 6, 7, 8, 9])
+    digits = [
+        {"type": "bar", "name": name, "x": x.tolist(), "y": numbers(share[x]), "marker": {"color": colour}}
+        for name, x, colour in (("0 and 5", round_ones, "$failed"), ("other digits", others, "$bar"))
+    ]
     return {
-        "data": [bar, line([-0.5, 9.5], [0.1, 0.1], "read off a scale", EXPECTED)],
+        "data": [*digits, line([-0.5, 9.5], [0.1, 0.1], "if read off a scale", EXPECTED)],
         "layout": {
-            "xaxis": {"title": {"text": "last digit"}, "type": "category"},
+            "xaxis": {"title": {"text": "last digit"}, "dtick": 1, "showgrid": False},
             "yaxis": {"title": {"text": "share of the values"}, "tickformat": ".0%"},
+            "barmode": "overlay",
+            **legend(),
         },
     }
 
@@ -215,9 +221,13 @@ def _gap_and_outcome(finding: "Finding", audited: Audited) -> Figure | None:
 def _cohorts(finding: "Finding", _: Audited) -> Figure:
     names = [str(n) for n in _list(finding, "cohorts")]
     means, rows = _numbers(finding, "mean_residual"), _numbers(finding, "rows")
-    order = np.argsort(-rows, kind="stable")[: MOST_BARS + 6]
+    order = np.argsort(-rows, kind="stable")[:MOST_BARS]
     order = order[np.argsort(means[order])]
-    return bars([f"{names[i]} ({rows[i]:.0f} rows)" for i in order], means[order], "mean error of the model")
+    return bars(
+        [f"{cut(names[i], 28)} ({rows[i]:.0f})" for i in order],
+        means[order],
+        "mean error of the model (rows of each in brackets)",
+    )
 
 
 def _told(finding: "Finding", _: Audited) -> Figure:
@@ -235,7 +245,7 @@ def _twins(finding: "Finding", _: Audited) -> Figure | None:
     names, counts = [str(n) for n in _list(finding, "commonest")], _numbers(finding, "counts")
     if not len(counts):
         return None
-    return bars([cut(n) for n in names[:MOST_BARS]], counts[:MOST_BARS], "rows of the same recipe")
+    return bars([spelled(n) for n in names[:MOST_BARS]], counts[:MOST_BARS], "rows of the same recipe")
 
 
 def _surprises(finding: "Finding", audited: Audited) -> Figure:
@@ -267,7 +277,7 @@ def _hidden(finding: "Finding", audited: Audited) -> Figure | None:
     if not isinstance(field, np.ndarray):
         return None
     known = np.isfinite(residuals)
-    error = plain(with_unit(f"{audited.study.goal}: measured less predicted", audited.study.unit))
+    error = plain(with_unit("measured less predicted", audited.study.unit))
     if field.dtype.kind == "f":
         rows = np.flatnonzero(known & np.isfinite(field))[:MOST_POINTS]
         points = dots(field[rows], residuals[rows], "rows", {"color": "$accent", "size": 7, "opacity": 0.75})

@@ -11,7 +11,7 @@ from labctl.report.look import rounded
 Figure = dict[str, Any]
 Floats = NDArray[np.float64]
 
-MOST_POINTS = 3000
+MOST_POINTS = 1500
 FEW_POINTS = 400
 
 
@@ -117,7 +117,7 @@ def _density(scores: Floats) -> Floats:
 
 def _points(at: Floats, name: str, marker: Figure, text: str | list[str]) -> Figure:
     return {
-        "type": "scattergl" if len(at) > FEW_POINTS else "scatter",
+        "type": "scatter",
         "mode": "markers",
         "name": name,
         "x": [rounded(float(v)) for v in at[:, 0]],

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.audit import charts, words
@@ -23,6 +24,7 @@ OWN_TEMPLATES = Path(__file__).parent / "templates"
 SIGNS = {"high": "▲", "medium": "◆", "low": "●"}
 """Severity has a shape and a word besides its colour."""
 _SHOWN_SETTINGS = 6
+_EXAMPLES = 6
 _A_SHARE = (
     "domain.coverage",
     "domain.likeness",
@@ -57,6 +59,10 @@ def page(audited: Audited, found: list[Repair]) -> str:
     if the_map is not None:
         drawn["map"] = the_map
     cards = [_card(i, finding, audited, drawn) for i, finding in enumerate(audited.findings)]
+    grave = [card for card in cards if card["level"] != "low"]
+    # One card in full for each question; what else it found is folded away.
+    first = list({card["question"]: card for card in reversed(grave)}.values())[::-1]
+    first.sort(key=cards.index)
     level, sentence = words.verdict(audited.findings, len(audited.fine))
     data = {
         "figures": drawn,
@@ -72,11 +78,13 @@ def page(audited: Audited, found: list[Repair]) -> str:
             study=study,
             level=level,
             sentence=sentence,
-            grave=[card for card in cards if card["level"] != "low"],
+            grave=first,
+            alike=[card for card in grave if card not in first],
             small=[card for card in cards if card["level"] == "low"],
             fine=[words.checked(name) for name in audited.fine],
             silent=[(words.checked(n), reason) for n, reason in audited.not_applicable.items()],
             screen=None if isinstance(audited.screen, str) else audited.screen,
+            successes=_successes(audited),
             power=None if isinstance(audited.screen, str) else words.power_in_words(audited.screen),
             watched=audited.watched,
             repairs=_table(found, study.space.units),
@@ -112,8 +120,15 @@ def _card(i: int, finding: "Finding", audited: Audited, drawn: dict[str, Any]) -
         "question": words.checked(name),
         "value": _shown(finding.value, share=share),
         "expected": None if finding.expected is None else _shown(finding.expected, share=share),
+        "examples": [words.spelled(name) for name in _examples(finding)],
         "figure": f"finding-{i}" if figure is not None else None,
     }
+
+
+def _examples(finding: "Finding") -> list[str]:
+    """A few recipes that a finding names."""
+    recipes = finding.detail.get("recipes")
+    return [str(name) for name in recipes[:_EXAMPLES]] if isinstance(recipes, list) else []
 
 
 def _shown(value: float, *, share: bool) -> str:
@@ -136,6 +151,15 @@ def _table(found: list[Repair], units: dict[str, str]) -> dict[str, Any] | None:
             for r in found
         ],
     }
+
+
+def _successes(audited: Audited) -> dict[str, Any] | None:
+    """How many rows are successes, where the outcome is a class."""
+    table = audited.prepared.table
+    if table.outcome != "classification":
+        return None
+    known = np.isfinite(table.success)
+    return {"share": float(table.success[known].mean()), "n": int(table.success[known].sum())}
 
 
 def _arms(audited: Audited) -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ def prepare(
         columns=columns,
         cohorts=cohorts,
         modelled=tuple(name for name in columns if name in skipped),
-        readings=_readings(study, columns, cohorts),
+        readings=_readings(study, columns, {*cohorts, *outcomes}),
         order=study.order,
         arms=study.arms,
         pool=pool,
@@ -164,13 +164,13 @@ def _cohorts(study: Study, columns: Mapping[str, NDArray[Any]]) -> tuple[tuple[s
     return tuple(c for c in study.cohorts if c in kept.values()), tuple(notes)
 
 
-def _readings(study: Study, columns: Mapping[str, NDArray[Any]], cohorts: Sequence[str]) -> tuple[str, ...]:
+def _readings(study: Study, columns: Mapping[str, NDArray[Any]], others: set[str]) -> tuple[str, ...]:
     """Columns that look read off an instrument: numbers with decimals that are neither set nor a name."""
     return tuple(
         name
         for name, column in columns.items()
         if name not in study.modelled
-        and name not in cohorts
+        and name not in others
         and name not in study.cohorts
         and column.dtype.kind == "f"
         and bool(np.any(np.mod(column[np.isfinite(column)], 1.0)))

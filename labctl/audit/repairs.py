@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,8 @@ def repairs(
     for repair in (one for turn in zip_longest(*sources) for one in turn if one is not None):
         key = recipe_key(repair.recipe)
         if len(chosen) < n and key not in seen and allowed(repair.recipe):
-            chosen.append(repair)
+            ordered = {name: repair.recipe[name] for name in audited.study.space.names}
+            chosen.append(replace(repair, recipe=ordered))
             seen[key] = 1
     return chosen
 
@@ -143,7 +144,7 @@ def _again(finding: "Finding", audited: Audited) -> Iterator[Repair]:
 
 
 def _at_both_ends(finding: "Finding", audited: Audited) -> Iterator[Repair]:
-    """The recipe nearest to the middle of the table, to be run where the field is low and where it is high."""
+    """The recipe nearest to the table's middle, to be run where the field is low and where it is high."""
     values = finding.detail.get("field")
     name = finding.id.split(":", 1)[-1]
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or name.startswith("run order"):

@@ -1,5 +1,6 @@
 """What an audit says in sentences: the verdict, and what each check asks in a stranger's words."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -96,6 +97,17 @@ def power_in_words(screen: "Screen") -> str:
         f"usual error has a chance of {screen.power:.0%} to be found, one half as large "
         f"{screen.power_half:.0%}. What nobody noted cannot be found at all."
     )
+
+
+def spelled(recipe: str) -> str:
+    """A recipe's key as people write it: its settings only."""
+    try:
+        settings = json.loads(recipe)
+    except ValueError:
+        return recipe
+    if not isinstance(settings, dict):
+        return recipe
+    return ", ".join(v if isinstance(v, str) else f"{v:.4g}" for v in settings.values())
 
 
 def _count(n: int, what: str) -> str:

@@ -1,5 +1,6 @@
 """Commands for a lab without automation: propose and record."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,11 +8,15 @@ import typer
 
 from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give
 from labctl.errors import RequestError
+from labctl.plural import counted, verb
 
 if TYPE_CHECKING:
     from labctl.campaign import Campaign
     from labctl.config import CampaignConfig
+    from labctl.proposal import Interval
     from labctl.state import Experiment
+
+_BOUND = re.compile(r"([^=<>]+)([<>])=?(.*)", re.DOTALL)
 
 
 def propose(
@@ -69,7 +74,10 @@ def record(
         str | None, typer.Argument(metavar="EXPERIMENT", help="Its id, such as e0003; leave out with --from.")
     ] = None,
     values: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What was measured.")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE", help="What was measured; 'NAME>VALUE' or 'NAME<VALUE' beyond the scale."
+        ),
     ] = None,
     failed: Annotated[
         str | None,
@@ -79,7 +87,7 @@ def record(
     actual: Annotated[
         list[str] | None,
         typer.Option(
-            "--actual", metavar="NAME=VALUE", help="A setting that was reached instead of what was asked."
+            "--actual", metavar="NAME=VALUE", help="A setting reached instead of what was asked: off_recipe."
         ),
     ] = None,
     sheet: Annotated[
@@ -96,18 +104,26 @@ def record(
         if sheet is not None:
             from labctl.sheet import record_sheet  # noqa: PLC0415
 
-            recorded = record_sheet(campaign, sheet, by=by)
+            read = record_sheet(campaign, sheet, by=by)
+            recorded, before = read.now, read.before
         elif experiment is None:
             raise RequestError("name the experiment, or a sheet with --from", key="EXPERIMENT")
         else:
             recorded = [_record_one(campaign, experiment, values, failed, message, actual, by)]
+            before = 0
         summary = campaign.summary()
-    data = {**summary.as_json(), "recorded": [e.id for e in recorded]}
+    data = {**summary.as_json(), "recorded": [e.id for e in recorded], "recorded_before": before}
 
     def words() -> None:
         for e in recorded:
             result = e.outcome
             typer.echo(f"{e.id} recorded as {(result.kind or result.status) if result else e.status}")
+            if result is not None and result.kind == "off_recipe" and result.values:
+                typer.echo(f"       {result.message}; its values count at the settings that were reached")
+        if before:
+            typer.echo(f"{counted(before, 'row')} {verb(before, 'was', 'were')} recorded before")
+        elif not recorded:
+            typer.echo("no row holds a result yet")
 
     give(Answer(data, words), as_json=as_json)
 
@@ -121,9 +137,35 @@ def _record_one(  # noqa: PLR0917 - the command's own options
     actual: list[str] | None,
     by: str,
 ) -> "Experiment":
-    measured = {name: _number(name, text) for name, text in _pairs(values or [])}
+    plain, beyond = [], []
+    for text in values or []:
+        bound = _BOUND.fullmatch(text)
+        if bound is None or text.partition("=")[0].strip() in campaign.config.model.objectives:
+            plain.append(text)
+        else:
+            beyond.append((bound[1].strip(), bound[2], bound[3].strip()))
+    measured = {name: _number(name, text) for name, text in _pairs(plain)}
     reached = _recipe(actual or [], campaign.config)
-    return campaign.record(experiment, measured, failed=failed, message=message, actual=reached, by=by)
+    return campaign.record(
+        experiment,
+        measured,
+        failed=failed,
+        message=message,
+        actual=reached,
+        bounds=_bounds(beyond),
+        by=by,
+    )
+
+
+def _bounds(texts: list[tuple[str, str, str]]) -> "dict[str, Interval]":
+    """Bounds as typed, such as ``hardness>150``; both ends of one quantity may be given."""
+    from labctl.proposal import Interval  # noqa: PLC0415
+
+    ends: dict[str, dict[str, float]] = {}
+    for name, sign, value in texts:
+        ends.setdefault(name, {})["low" if sign == ">" else "high"] = _number(name, value)
+    # Not checked here: what is wrong with them is said in one sentence where they are recorded.
+    return {name: Interval.model_construct(**both) for name, both in ends.items()}
 
 
 def _pairs(texts: list[str]) -> list[tuple[str, str]]:

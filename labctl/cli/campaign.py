@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give, say
+from labctl.cli.output import Answer, CampaignFile, Folder, Heedless, JsonFlag, give, say
 
 if TYPE_CHECKING:
     from labctl.campaign import Campaign
@@ -34,8 +34,12 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Run a campaign, or go on with it, until its budget is spent or a stopping rule applies."""
-    from labctl.campaign import Campaign  # noqa: PLC0415 - commands import what they need
+    from labctl.beginning import refuse_by_hand  # noqa: PLC0415 - commands import what they need
+    from labctl.campaign import Campaign  # noqa: PLC0415
+    from labctl.config import load_config  # noqa: PLC0415
 
+    # Before a ledger is made.
+    refuse_by_hand(load_config(file))
     with Campaign.open(file, folder=folder, seed=seed) as campaign:
         for note in campaign.bench.notes:
             say(f"note: {note}")
@@ -99,7 +103,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
     from labctl.scores import value_of  # noqa: PLC0415
     from labctl.summary import best  # noqa: PLC0415
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(file=Heedless(sys.stderr), highlight=False, soft_wrap=True, emoji=False)
     config = campaign.config
     found = best(config, campaign.state)
     best_value = None if found is None else found.value

@@ -1,11 +1,13 @@
 """What every command has in common: one JSON object or words on stdout, one sentence for what is wrong."""
 
+import contextlib
+import io
 import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -46,15 +48,46 @@ def give(answer: Answer, *, as_json: bool) -> None:
         raise typer.Exit(answer.exit_code)
 
 
+class Heedless(io.TextIOBase):
+    """A stream to people that goes on when nobody reads it any more: progress must not cost a sample."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # typeshed has a plain attribute
+        """The stream's own."""
+        return self._stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write, or do nothing if the reader has left."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or do nothing if the reader has left."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether a person watches."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """The stream's own, by which its width is found."""
+        return self._stream.fileno()
+
+
 def say(text: str) -> None:
     """Tell a person something on stderr, where progress goes."""
-    sys.stderr.write(text.rstrip() + "\n")
+    Heedless(sys.stderr).write(text.rstrip() + "\n")
 
 
 def complain(sentence: str, code: int, *, as_json: bool) -> int:
     """Say in one sentence what is wrong; with ``as_json``, as an object on stdout too."""
     one_line = " ".join(sentence.split())
-    sys.stderr.write(f"labctl: {one_line}\n")
+    say(f"labctl: {one_line}")
     if as_json:
         sys.stdout.write(json.dumps({"error": one_line, "exit": code}, ensure_ascii=False) + "\n")
     return code

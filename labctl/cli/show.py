@@ -8,7 +8,7 @@ from rich.table import Table
 from labctl.config import CampaignConfig
 from labctl.scores import value_of
 from labctl.state import Experiment
-from labctl.summary import Summary
+from labctl.summary import Best, Summary
 from labctl_drivers.protocol import Setting
 
 
@@ -57,9 +57,14 @@ def _plain(text: str) -> str:
     return escape(text if len(text) <= 110 else text[:107] + "...")  # noqa: PLR2004 - one line of a terminal
 
 
+def _with_unit(best: Best) -> str:
+    return number(best.value) + ("" if best.unit in ("unknown", "dimensionless") else f" {best.unit}")
+
+
 def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
     """A campaign's summary, on stdout."""
-    console = Console(highlight=False)
+    # Nothing in a name, a message or a table's cell is markup: what reads like it is shown as it stands.
+    console = Console(highlight=False, markup=False, emoji=False)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -73,9 +78,12 @@ def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
     if summary.rejected:
         table.add_row("rejected", str(summary.rejected))
     if summary.best is not None:
-        unit = "" if summary.best.unit in ("unknown", "dimensionless") else f" {summary.best.unit}"
-        table.add_row("best", f"{number(summary.best.value)}{unit} in {summary.best.experiment}")
+        table.add_row("best", f"{_with_unit(summary.best)} in {summary.best.experiment}")
         table.add_row("", recipe_text(summary.best.recipe, units))
+    if summary.better_off_recipe is not None:
+        better = summary.better_off_recipe
+        table.add_row("off recipe", f"{better.experiment} gave {_with_unit(better)}, which is better, at")
+        table.add_row("", recipe_text(better.recipe, units))
     if summary.calibration is not None:
         c = summary.calibration
         table.add_row(

@@ -24,6 +24,7 @@ GoalColumn = Annotated[
 ]
 _QUIET_S = 5.0
 _WIDTH = 78
+_PIPED_WIDTH = 110
 
 
 def validate(
@@ -135,7 +136,7 @@ def _tell(checked: "Checked", page: Path) -> None:
     from labctl.validate.words import at_a_glance, error_name, headline, name_of, with_unit  # noqa: PLC0415
 
     classes = bool(checked.found.classes)
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     table = Table(title=error_name(checked), title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for head in ("at random", "whole clusters", "worst cluster", "CPU s"):

@@ -55,7 +55,7 @@ class Comparison:
 
     def print(self) -> None:
         """Show the comparison on stdout, for people."""
-        from labctl.replay.words import show  # noqa: PLC0415 - scripts that only want figures need no terminal
+        from labctl.replay.terminal import show  # noqa: PLC0415 - scripts that only want figures need no terminal
 
         show(self._results)
 

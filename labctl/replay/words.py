@@ -16,6 +16,37 @@ def verdict(results: Results) -> list[str]:
     ]
 
 
+def in_short(results: Results) -> list[str]:
+    """What random search would have needed for the median best of each other strategy: one line each.
+
+    A level that was reached in the common start is no strategy's merit, and is said to be none.
+    """
+    said = []
+    for level in results["levels"]:
+        name, chance = level["strategy"], level["random_exactly"]["expected"]
+        if name in (None, "random"):
+            continue
+        found = needed(level["needed"][name])
+        median = level["needed"][name]["median"]
+        if median is not None and median <= results["start"]["experiments"]:
+            said.append(
+                f"What {name} found in the end came within the first {results['start']['experiments']} "
+                "experiments, which are the same for every strategy."
+            )
+        elif chance is None:
+            said.append(f"Random search never finds what {name} found in {found} experiments.")
+        else:
+            said.append(
+                f"Random search needs {chance:.0f} experiments on average for what {name} found in {found}."
+            )
+    for pair in results["differences"]:
+        if pair["best"] and not pair["best"]["shown"] and not pair["top_share"]["shown"]:
+            said.append(
+                f"{len(results['seeds'])} seeds do not show that {pair['first']} and {pair['second']} differ."
+            )
+    return said
+
+
 def sentences(results: Results) -> list[str]:
     """The findings in the order in which a person asks for them; the verdict comes last."""
     said = [_start(results), *(_found(results, name) for name in results["strategies"])]
@@ -93,33 +124,23 @@ def levels(results: Results) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def show(results: Results) -> None:
-    """The comparison on stdout."""
-    from rich.console import Console  # noqa: PLC0415 - pages need no terminal
-    from rich.table import Table  # noqa: PLC0415
-
-    console = Console(highlight=False, markup=False)
-    for head, rows in (table(results), levels(results)):
-        shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for column in head:
-            shown.add_column(column, overflow="fold")
-        for row in rows:
-            shown.add_row(*row)
-        console.print(shown)
-        console.print()
-    for sentence in sentences(results):
-        console.print(sentence)
-
-
 def _start(results: Results) -> str:
     pool, start = results["pool"], results["start"]
     how = "drawn at random" if start["layout"] == "random" else "laid out over the space"
     kind = "single reading" if results["replicates"] == "draw" else "mean of replicates"
     return (
         f"{len(results['seeds'])} seeds, {results['experiments']} experiments each, of which the first "
-        f"{start['experiments']} are {how}, the same for every strategy. The table holds {pool['recipes']} "
-        f"recipes; its best {kind} is {with_unit(pool['best_reading'], results)}."
+        f"{start['experiments']} are {how}, the same for every strategy. {_recipes(pool)}; its best {kind} "
+        f"is {with_unit(pool['best_reading'], results)}."
     )
+
+
+def _recipes(pool: Mapping[str, Any]) -> str:
+    """How many recipes the rows of the table are."""
+    rows, recipes = pool["answers"], pool["recipes"]
+    if rows == recipes:
+        return f"The table holds {recipes} recipes"
+    return f"The table's {rows} rows are {recipes} recipes, since some were measured more than once"
 
 
 def _found(results: Results, name: str) -> str:

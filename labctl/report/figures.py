@@ -22,6 +22,7 @@ Figure = dict[str, Any]
 Z_95 = 1.959963984540054
 FEW_POINTS = 400
 """With more points than this, they are drawn smaller."""
+_FEW_TICKS = 5
 _BINS = np.arange(-4.0, 4.01, 0.5)
 
 
@@ -61,6 +62,7 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
             "title": {"text": "experiment"},
             "range": [0.2, max(len(state), 1) + 0.8],
             "anchor": "y2" if kinds else "y",
+            **_whole([1, len(state)]),
         },
         "yaxis": {
             "title": {"text": plain(with_unit(goal, objective.unit))},
@@ -156,9 +158,15 @@ def surprises(results: Sequence[Scored]) -> Figure:
             },
         ],
         "layout": {
-            "xaxis": {"title": {"text": "experiment"}, "domain": [0, 0.74]},
+            "xaxis": {
+                "title": {"text": "experiment"},
+                "domain": [0, 0.72],
+                "range": [results[0].experiment.number - 0.8, results[-1].experiment.number + 0.8],
+                **_whole([r.experiment.number for r in results]),
+            },
             "xaxis2": {
-                "domain": [0.77, 1],
+                "domain": [0.78, 1],
+                **_whole([0, int(counts.max())]),
                 "title": {"text": "results"},
                 "showgrid": False,
                 "rangemode": "tozero",
@@ -175,6 +183,11 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
     low, high = min(values), max(values)
     room = share * (high - low) or abs(high) * share or 1.0
     return low - room, high + room
+
+
+def _whole(counts: Sequence[int]) -> Figure:
+    """Ticks at whole numbers where plotly would put halves between the few that there are."""
+    return {"dtick": 1} if max(counts) - min(counts) < _FEW_TICKS else {"nticks": 6}
 
 
 def axis_type(values: Sequence[float]) -> str:

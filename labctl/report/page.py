@@ -16,6 +16,7 @@ from labctl.report import figures, look, rows, slices, words
 from labctl.scores import scored
 from labctl.state import CampaignState
 from labctl.view import View
+from labctl.widening import widening
 
 TEMPLATES = Path(__file__).parent / "templates"
 _BEST_SETTINGS = 12
@@ -54,6 +55,8 @@ def page(view: View) -> str:
         has_progress="progress" in drawn,
         has_map="map" in drawn,
         has_predictions="parity" in drawn,
+        trust=words.verdict_in_words(state.verdict),
+        widened=words.widened_in_words(widening(config, state)),
         made=_made(view),
         data=as_json(data),
         style=(TEMPLATES / "page.css").read_text("utf-8"),

@@ -8,8 +8,10 @@ from labctl.config import CampaignConfig
 from labctl.export import z_scores
 from labctl.proposal import Alternative, Predicted
 from labctl.report.look import FAILURES, pretty_unit, rounded
+from labctl.report.words import domain_in_words, surprise_in_words
 from labctl.space.parameters import NUMERIC
 from labctl.state import CampaignState, Experiment
+from labctl.surprises import surprises
 from labctl_drivers.protocol import Recipe, Setting
 
 MOST_SETTINGS = 40
@@ -29,6 +31,7 @@ def columns(config: CampaignConfig, state: CampaignState, shown: Sequence[str]) 
     """
     settings = config.model.parameters
     goal, _ = config.goal
+    surprising = {s.experiment: surprise_in_words(s) for s in surprises(config, state)}
     return {
         "goal": goal,
         "parameters": [
@@ -42,11 +45,13 @@ def columns(config: CampaignConfig, state: CampaignState, shown: Sequence[str]) 
         "objectives": [
             {"name": name, "unit": pretty_unit(o.unit)} for name, o in config.model.objectives.items()
         ],
-        "rows": [_row(e, config, shown) for e in state],
+        "rows": [_row(e, config, shown, surprising) for e in state],
     }
 
 
-def _row(e: Experiment, config: CampaignConfig, shown: Sequence[str]) -> dict[str, Any]:
+def _row(
+    e: Experiment, config: CampaignConfig, shown: Sequence[str], surprising: Mapping[str, str]
+) -> dict[str, Any]:
     p, outcome = e.proposal, e.outcome
     row: dict[str, Any] = {
         "id": e.id,
@@ -60,6 +65,9 @@ def _row(e: Experiment, config: CampaignConfig, shown: Sequence[str]) -> dict[st
     }
     optional: dict[str, Any] = {
         "predicted": _predicted(p.predictions),
+        "widened": max((rounded(q.widened) or 1.0 for q in p.predictions.values() if q.widened > 1), default=None),
+        "domain": None if p.domain is None else domain_in_words(p.domain),
+        "surprise": surprising.get(e.id),
         "surrogate": None if p.surrogate is None else p.surrogate[:12],
         "acquisition": p.acquisition,
         "value": rounded(p.value),

@@ -1,14 +1,19 @@
 """What the figures of a campaign say, in sentences."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from labctl.config import CampaignConfig
-from labctl.proposal import Predicted
+from labctl.proposal import Predicted, Stamp
 from labctl.report.look import FAILURES, number, pretty_unit
 from labctl.summary import Calibration, Summary
+from labctl.surprises import Surprise
 from labctl.units import UNKNOWN
 from labctl_drivers.protocol import FailureKind
 
+FEWEST_SHARE = 5
+"""With fewer results than this, a share in percent claims more than is known."""
 FEWEST = 8
 """With fewer results than this, even a perfect model's share inside 95 % says next to nothing."""
 
@@ -32,9 +37,21 @@ def expected_inside(n: int) -> tuple[int, int]:
     return low, high
 
 
+_COUNTS = ("None", "One", "Two", "Three", "Four")
+
+
+def _few_in_words(inside: int, n: int) -> str:
+    where = "the 95 % interval written down before"
+    if n == 1:
+        return f"The one result with a prediction lay {'inside' if inside else 'outside'} {where} it."
+    return f"{_COUNTS[inside]} of the {_COUNTS[n].lower()} results with a prediction lay inside {where} them."
+
+
 def coverage_in_words(calibration: Calibration) -> str:
     """How many results lay where the model said they would."""
     inside = round(calibration.within_95 * calibration.n)
+    if calibration.n < FEWEST_SHARE:
+        return _few_in_words(inside, calibration.n)
     share = f"({inside / calibration.n:.0%})"
     return (
         f"{inside} of {calibration.n} results {share} lay inside the 95 % interval written down before them."
@@ -98,6 +115,60 @@ def progress_in_words(summary: Summary) -> str:
     found = f"{number(summary.best.value)}{' ' + unit if unit else ''}"
     first = int(summary.best.experiment.removeprefix("e"))
     return f"The best single measurement, {found}, came with experiment {first}."
+
+
+_TRUST = {
+    "trusted": "It predicts whole regions that were held out, and not only the gaps between measured recipes.",
+    "interpolation only": "It predicts between recipes that were measured, and nowhere else.",
+    "lookup table": "It knows little more than the nearest recipe that was measured.",
+}
+
+
+def verdict_in_words(verdict: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    """What the campaign's last validation said of the surrogate: the verdict in plain words, and its reason."""
+    if verdict is None:
+        return None
+    level = str(verdict["verdict"])
+    results = f"By the last validation, on {verdict['n']} results: {level}."
+    return f"{results} {_TRUST.get(level, '')}".strip(), str(verdict["reason"])
+
+
+_ANSWERS = {
+    "waiting": "it has not been measured again yet",
+    "agrees": "measured again, it came out as before: something new, or something nobody recorded",
+    "disagrees": "measured again, it came out as predicted: the first reading was wrong",
+}
+
+
+def surprise_in_words(surprise: Surprise) -> str:
+    """One surprising result, and what measuring it again has said."""
+    side = "above" if surprise.z > 0 else "below"
+    return f"{number(abs(surprise.z))} standard deviations {side} its prediction; {_ANSWERS[surprise.replicate]}"
+
+
+def widened_in_words(factor: float) -> str:
+    """Why the newest predictions are wider than the surrogate said; empty where they are not."""
+    if factor <= 1:
+        return ""
+    return (
+        f"Predictions are now written {number(factor)} times as wide as the surrogate says, because earlier "
+        "ones missed more often than they allowed for."
+    )
+
+
+def domain_in_words(stamp: Stamp) -> str:
+    """Where a recipe lay with respect to what had been measured before it."""
+    where = {
+        "inside": "inside the region that had been measured",
+        "edge": "at the edge of the region that had been measured",
+        "outside": "outside the region that had been measured",
+    }[stamp.where]
+    near = [
+        f"nearest {what} {experiment}"
+        for what, experiment in (("result", stamp.nearest_success), ("failure", stamp.nearest_failure))
+        if experiment is not None
+    ]
+    return ", ".join([where, *near])
 
 
 def expected(predicted: Predicted) -> str:

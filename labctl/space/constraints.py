@@ -26,7 +26,7 @@ class Mixture(Strict):
     total: Number = Field(gt=0)
     unit: str
     max_parts: Whole | None = Field(default=None, ge=1)
-    tolerance: float = Field(default=0.0, ge=0)
+    tolerance: Number = Field(default=0.0, ge=0)
 
     @field_validator("unit")
     @classmethod

@@ -1,6 +1,7 @@
 """The kinds of parameter a recipe is made of, each with its unit and its way into the unit cube."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,9 @@ def _refuse_stand_ins(value: object) -> object:
 
 Number = Annotated[float, BeforeValidator(_refuse_stand_ins)]
 Whole = Annotated[int, BeforeValidator(_refuse_stand_ins)]
+_UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's control characters, half characters and line breaks."""
+_FARTHEST = 1e3
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
 
@@ -155,6 +159,7 @@ class Ordinal(_Numeric):
     def _levels_rise(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if list(value) != sorted(set(value)):
             raise ValueError("must rise from the lowest to the highest without repeats")
+        _refuse_reversed(value[0], value[-1])
         return value
 
     def encode(self, values: Sequence[Setting] | Floats) -> Floats:
@@ -188,6 +193,16 @@ class _Chosen(Strict):
     def _choices_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
             raise ValueError("repeats a choice; name each once")
+        seen: dict[str, str] = {}
+        for choice in value:
+            plain = " ".join(choice.split())
+            if not plain:
+                raise ValueError(f"has the choice {choice!r}, which nobody can see; give it a name")
+            if any(unicodedata.category(letter) in _UNWRITABLE for letter in choice):
+                raise ValueError(f"has the choice {choice!r}, which holds a control character; remove it")
+            if plain in seen:
+                raise ValueError(f"has {seen[plain]!r} and {choice!r}, which differ only in blanks; keep one")
+            seen[plain] = choice
         return value
 
     def problem(self, value: Setting) -> str | None:
@@ -261,11 +276,26 @@ NUMERIC = (Continuous, Integer, Ordinal)
 
 
 def reached_problem(parameter: Parameter, value: Setting) -> str | None:
-    """Why this cannot be a setting that was reached, or None; a number may miss its bounds and levels."""
-    if isinstance(parameter, NUMERIC):
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        return None if number else f"{value!r} is not a finite number"
-    return parameter.problem(value) if parameter.choices else None
+    """Why this cannot be a setting that was reached, or None; a number may miss its bounds and levels.
+
+    A number a thousand times the parameter's range away from it is a slip of the pen, and would leave every
+    other recipe indistinguishable from the next.
+    """
+    if not isinstance(parameter, NUMERIC):
+        return parameter.problem(value) if parameter.choices else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return f"{value!r} is not a finite number"
+    low, high = ends(parameter)
+    if not low - _FARTHEST * (high - low) <= value <= high + _FARTHEST * (high - low):
+        return f"{value:g} lies more than {_FARTHEST:g} times its range outside {low:g} to {high:g} {parameter.unit}"
+    return None
+
+
+def ends(parameter: Continuous | Integer | Ordinal) -> tuple[float, float]:
+    """The lowest and the highest number that may be asked for."""
+    if isinstance(parameter, Ordinal):
+        return parameter.levels[0], parameter.levels[-1]
+    return float(parameter.low), float(parameter.high)
 
 
 def _refuse_reversed(low: float, high: float) -> None:

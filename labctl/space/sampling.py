@@ -1,11 +1,12 @@
 """Draws recipes that obey the laws of a space, without ever building a product of its parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labctl.errors import RequestError
+from labctl.space.exact import Numbers
 from labctl.space.parameters import Continuous
 from labctl.space.space import Space
 from labctl_drivers.protocol import Recipe
@@ -13,7 +14,11 @@ from labctl_drivers.protocol import Recipe
 Floats = NDArray[np.float64]
 
 _ROUNDS = 60
-"""How often a batch is drawn before the laws are called too tight."""
+"""How often a batch is drawn freely before other ways are tried."""
+_PATIENCE = 8
+"""After so many rounds fewer than one draw in twenty must have been lawful for the other ways to begin."""
+_MOST_REPAIRED = 32
+"""Recipes that are found by a mixed-integer programme of their own, at some milliseconds each."""
 _WALK_STEPS = 40
 """Hit-and-run steps between two draws; enough to forget the last one in the few dimensions of a recipe."""
 
@@ -30,6 +35,9 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> list[Recipe]:
 
     Continuous parameters under linear laws are drawn by a hit-and-run walk over their polytope; a
     mixture with ``max_parts`` first draws which parts are used, each subset being as likely as any other.
+    Where whole numbers, levels or logarithmic scales make that fail, all numbers are drawn from the laws'
+    polytope in their own scale and rounded; where that fails too, the lawful recipes nearest to such draws
+    are computed, and fewer than n may be given.
 
     Raises:
         NoRecipeError: the laws leave nothing to draw.
@@ -40,16 +48,54 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> list[Recipe]:
     if not space.mixtures and not space.constraints:
         return [space.canonical(r) for r in space.decode(_free_draw(space, n, rng))]
     found: list[Recipe] = []
-    for _ in range(_ROUNDS):
-        for row in _lawful_rows(space, max(n - len(found), 8), rng):
-            recipe = space.canonical(_exact(space, space.decode(row[None, :])[0]))
+    for tries in range(_ROUNDS):
+        batch = max(n - len(found), 8)
+        _add_lawful(space, found, _lawful_rows(space, _free_draw(space, batch, rng), rng), n)
+        if len(found) == n or (tries == _PATIENCE and len(found) < n / 2):
+            break
+    if len(found) < n:
+        _add_rounded(space, found, n, rng)
+    if not found:
+        raise NoRecipeError("no recipe obeys all of them together; loosen a constraint or a mixture")
+    return found
+
+
+def _add_lawful(space: Space, found: list[Recipe], rows: Iterable[Floats], n: int) -> None:
+    """Add the lawful ones among these rows of the unit cube, until there are n."""
+    for row in rows:
+        recipe = space.canonical(_exact(space, space.decode(row[None, :])[0]))
+        if not space.problems(recipe):
+            found.append(recipe)
+        if len(found) == n:
+            return
+
+
+def _add_rounded(space: Space, found: list[Recipe], n: int, rng: np.random.Generator) -> None:
+    """Add recipes whose numbers were drawn from the polytope of all laws and rounded, or repaired."""
+    numbers = Numbers(space)
+    laws, k = numbers.system, len(numbers.names)
+    for _ in range(_PATIENCE):
+        wanted = max(n - len(found), 8)
+        points = _walk(laws.A_eq, laws.b_eq, laws.A_ub, laws.b_ub, n=wanted, rng=rng)
+        if points is None:
+            break
+        drafts = space.decode(_free_draw(space, wanted, rng))
+        drafts = [numbers.put(draft, point) for draft, point in zip(drafts, points, strict=True)]
+        for draft in drafts:
+            recipe = space.canonical(_exact(space, draft))
             if not space.problems(recipe):
                 found.append(recipe)
             if len(found) == n:
-                return found
-    raise NoRecipeError(
-        f"only {len(found)} of {n} recipes that obey all constraints could be found; loosen a constraint"
-    )
+                return
+        _add_lawful(space, found, _lawful_rows(space, space.encode(drafts), rng), n)
+        if len(found) == n:
+            return
+    for _ in range(min(n - len(found), _MOST_REPAIRED)):
+        columns = numbers.nearest(rng.random(k))
+        if columns is None:
+            return
+        recipe = numbers.put(space.decode(_free_draw(space, 1, rng))[0], columns)
+        _add_lawful(space, found, space.encode([recipe]), n)
 
 
 def _free_draw(space: Space, n: int, rng: np.random.Generator) -> Floats:
@@ -64,10 +110,9 @@ def _free_draw(space: Space, n: int, rng: np.random.Generator) -> Floats:
     return np.hstack(columns)
 
 
-def _lawful_rows(space: Space, n: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Rows whose continuous columns obey the linear laws; the others are drawn freely before."""
+def _lawful_rows(space: Space, rows: Floats, rng: np.random.Generator) -> Iterator[Floats]:
+    """These rows with continuous columns that obey the linear laws, as far as the other columns let them."""
     system, free = space.linear_system, space.free_columns
-    rows = _free_draw(space, n, rng)
     groups: dict[tuple[bytes, bytes, bytes], list[int]] = {}
     walks: dict[tuple[bytes, bytes, bytes], tuple[NDArray[np.intp], Floats, Floats]] = {}
     for i, row in enumerate(rows):
@@ -138,11 +183,14 @@ def _walk(
         b_ub=limits,
         A_eq=np.hstack([A_eq, np.zeros((len(A_eq), 1))]) if len(A_eq) else None,
         b_eq=b_eq if len(A_eq) else None,
-        bounds=[(None, None)] * d + [(0, None)],
+        # A single point has no ball, and without a bound its radius would grow for ever.
+        bounds=[(None, None)] * d + [(0, d)],
     )
     if not solution.success:
         return None
     x = np.tile(solution.x[:d], (n, 1))
+    if len(A_eq):  # the programme meets an equality only to its own tolerance
+        x += np.linalg.lstsq(A_eq, b_eq - A_eq @ x[0], rcond=None)[0]
     for _ in range(_WALK_STEPS if inside.shape[1] else 0):
         direction = rng.standard_normal((n, inside.shape[1])) @ inside.T
         slope, room = direction @ walls.T, np.maximum(limits - x @ walls.T, 0.0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from labctl import units
 from labctl.space.constraints import TOLERANCE, Linear, Mixture
-from labctl.space.parameters import NUMERIC, Continuous, Parameter
+from labctl.space.parameters import NUMERIC, Continuous, Parameter, ends
 from labctl.space.pool import Pool, distinct
 from labctl_drivers.protocol import Recipe, Setting
 
@@ -181,7 +181,7 @@ class Space:
             parameter = self.parameters[name]
             if isinstance(parameter, Continuous) and parameter.scale == "log":
                 return None
-            low, high = _ends(parameter)
+            low, high = ends(parameter)  # type: ignore[arg-type] # only numbers are in a law
             row[self.slices[name].start] = weight * (high - low)
             rest -= weight * low
         return row, rest
@@ -198,9 +198,3 @@ class Space:
         """The same space, restricted to the recipes in these columns (repeats are dropped)."""
         tidy = distinct({n: [p.canonical(v) for v in columns[n]] for n, p in self.parameters.items()})
         return Space(self.parameters, self.mixtures, self.constraints, Pool(tidy, self.encode_columns(tidy)))
-
-
-def _ends(parameter: Parameter) -> tuple[float, float]:
-    if hasattr(parameter, "levels"):
-        return float(parameter.levels[0]), float(parameter.levels[-1])
-    return float(parameter.low), float(parameter.high)  # type: ignore[union-attr] # numeric by construction

@@ -57,7 +57,7 @@ def layout(space: Space, n: int, seed: int) -> list[Recipe]:
     if independent and not any(isinstance(p, Formula) for p in space.parameters.values()):
         return [space.canonical(r) for r in space.decode(sobol(n, space.width, seed))]
     drawn = sample(space, _DRAWN_PER_POINT * n, np.random.default_rng(seed))
-    return [drawn[int(row)] for row in maximin_subset(space.encode(drawn), n, seed)]
+    return [drawn[int(row)] for row in maximin_subset(space.encode(drawn), min(n, len(drawn)), seed)]
 
 
 def farthest(situation: Situation, because: str) -> Choice | None:

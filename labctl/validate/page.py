@@ -90,9 +90,7 @@ def _bars(checked: Checked) -> list[dict[str, Any]]:
         *(far if words.regions(checked) else []),
         (
             "copying",
-            "looking up the nearest recipe, same question"
-            if words.regions(checked)
-            else "looking up the nearest",
+            "copying the nearest recipe, same question" if words.regions(checked) else "copying the nearest",
             "no model",
             evidence["error_nearest_loco"],
         ),
@@ -154,7 +152,7 @@ def _score_table(checked: Checked) -> dict[str, Any]:
 def _cell(value: float | None, *, of_unit: bool = True) -> str:
     if value is None or not math.isfinite(value):
         return "–"
-    return number(float(f"{value:.3g}")) if of_unit else f"{value:.2f}".replace("-", "−")
+    return number(float(f"{value:.3g}")) if of_unit else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _worst(checked: Checked, error: float) -> str:

@@ -146,7 +146,8 @@ def leaks(checked: Checked) -> list[str]:
             )
         if near.near_twins > near.twins:
             said.append(
-                f"{_percent(near.near_twins)} of them have a near twin in training, closer than almost any two rows."
+                f"{_percent(near.near_twins)} of them have a near twin in training, closer than almost any "
+                "two rows of the table."
             )
         said += _ave(near, far)
     for leak, where in ((near, "at random"), (far, "by cluster")):

@@ -147,7 +147,7 @@ def test_inside_in_any_unit_passes_and_clearly_outside_never_does(
         ("limits: {t: {low: 0, high: .inf, unit: K}}", "limits.t.high must be a finite number"),
         ("limits: {t: {low: .nan, high: 1, unit: K}}", "limits.t.low must be a finite number"),
         ("limits: {t: {low: no, high: 1, unit: K}}", "limits.t.low must be a finite number"),
-        ("limits: {t: {low: 1e3, high: 2000, unit: K}}", "such as 15 or 1.0e\\+3, and is '1e3'"),
+        ("limits: {t: {low: 10:00, high: 2000, unit: K}}", "such as 15 or 1.0e\\+3, and is '10:00'"),
         ("limits: {t: {low: 0, high: 1, unit: 5}}", "limits.t.unit must be text"),
         ("limits: {t: {low: 0, high: 1, unit: furlongish}}", "'furlongish' is not a unit"),
         ("limits: {t: 5}", "limits.t must be a mapping"),

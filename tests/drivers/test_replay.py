@@ -180,3 +180,24 @@ def test_whole_numbers_and_signed_zeros_are_the_same_setting() -> None:
     assert canonical({"x": 5}) == canonical({"x": 5.0})
     assert canonical({"x": -0.0}) == canonical({"x": 0})
     assert canonical({"x": 0.1 + 0.2}) != canonical({"x": 0.3})
+
+
+def test_names_with_dots_and_slashes_go_through_the_documents(
+    lane: Lane, attempt: Attempts, documents: Documents
+) -> None:
+    rows = [HistoricalRow({"T.max": 1.0, "BCC/FCC": "BCC"}, {"Rel. density": 0.5})]
+    instrument = ReplayInstrument(rows, surroundings=Surroundings(), units={"Rel. density": "percent"})
+    lane.connect(instrument)
+    given_names = attempt("k", {"T.max": 1.0, "BCC/FCC": "BCC"}, **{"T.max": "degC"})
+    finished = lane.run(instrument, given_names)
+    assert finished.failure is None
+    assert finished.reading.values == {"Rel. density": 0.5}
+    assert documents("event")[0]["data"] == {"T%2Emax": 1.0, "BCC%2FFCC": "BCC", "Rel%2E density": 0.5}
+    keys = documents("descriptor")[0]["data_keys"]
+    assert [(key["label"], key.get("units")) for key in keys.values()] == [
+        ("T.max", "degC"),
+        ("BCC/FCC", None),
+        ("Rel. density", "percent"),
+    ]
+    assert documents("start")[0]["recipe"] == {"T%2Emax": 1.0, "BCC%2FFCC": "BCC"}
+    assert documents("start")[0]["units"] == {"T%2Emax": "degC"}

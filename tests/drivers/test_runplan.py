@@ -225,3 +225,34 @@ def test_a_driver_that_leaves_an_event_open_has_measured_all_the_same(
     assert documents("stop")[0]["exit_status"] == "success"
     assert "the documents of this run are not complete" in caplog.text
     assert toys.still_works(lane, attempt)
+
+
+def test_a_reading_with_a_dotted_name_has_its_event_too(
+    lane: Lane, scripted: Scripts, attempt: Attempts, documents: Documents, toys: SimpleNamespace
+) -> None:
+    def plan(_: Attempt) -> Plan:
+        yield from bps.null()
+        return Reading({"H/V": 2.5}, {"H/V": "HV"})
+
+    assert toys.carried_out(lane, scripted(plan), attempt()).failure is None
+    assert documents("event")[0]["data"] == {"H%2FV": 2.5}
+    key = documents("descriptor")[0]["data_keys"]["H%2FV"]
+    assert (key["label"], key["units"]) == ("H/V", "HV")
+
+
+def test_a_run_that_cannot_be_opened_is_not_blamed_on_the_instrument(
+    lane: Lane, scripted: Scripts, attempt: Attempts, toys: SimpleNamespace
+) -> None:
+    def refuse(_: object) -> None:
+        raise ValueError("no such key")
+
+    begun = []
+
+    def plan(asked: Attempt) -> Plan:
+        begun.append(asked.key)
+        return (yield from toys.measuring(asked))
+
+    lane.engine.md_validator = refuse
+    failure = toys.carried_out(lane, scripted(plan), attempt()).failure
+    assert (failure.kind, failure.stage, begun) == (K.ABORTED, "documents", [])
+    assert "not in the instrument: ValueError: no such key" in failure.message

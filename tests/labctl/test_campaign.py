@@ -10,8 +10,9 @@ import pytest
 from labctl.bench import set_up
 from labctl.campaign import Campaign
 from labctl.config import load_config
-from labctl.errors import BusyError, RefusedError, RequestError
+from labctl.errors import BusyError, RequestError
 from labctl.ledger import Ledger
+from labctl.proposal import Interval
 from labctl.state import CampaignState
 from labctl.view import look
 
@@ -281,7 +282,7 @@ def test_proposals_by_hand_differ_from_each_other_and_wait(hand_campaign: Writte
         recipes = {json.dumps(dict(e.proposal.recipe), sort_keys=True) for e in experiments}
         assert len(recipes) == 5
         assert [e.status for e in campaign.state.pending] == ["proposed"] * 5
-        with pytest.raises(RefusedError, match=r"kind is hand"):
+        with pytest.raises(RequestError, match=r"instrument.kind: is hand"):
             campaign.run()
 
 
@@ -305,6 +306,12 @@ def test_a_result_by_hand_is_recorded_once(hand_campaign: Written) -> None:
             ("e0003", {"colour": 1.0}, {}, "yield: give its value in percent"),
             ("e0003", {}, {"failed": "broken"}, "'broken' is no kind of failure"),
             ("e0003", {"yield": 1.0}, {"actual": {"dosis": 1.0}}, "dosis: no such parameter"),
+            ("e0003", {}, {"failed": "censored"}, "yield: a censored result needs its bound"),
+            ("e0003", {"yield": 1.0}, {"failed": "censored"}, "yield: has a value, and a censored result"),
+            ("e0003", {"yield": 1.0}, {"bounds": {"colour": Interval(low=1)}}, "yield: has a value, and a"),
+            ("e0003", {}, {"bounds": {"hue": Interval(low=1)}}, "hue: no such objective"),
+            ("e0003", {}, {"bounds": {"yield": Interval(low=2, high=1)}}, "yield: no value lies within"),
+            ("e0003", {}, {"failed": "infeasible", "bounds": {"yield": Interval(low=2)}}, "a bound is for"),
         ):
             events = len(campaign.ledger)
             with pytest.raises(RequestError) as error:
@@ -324,7 +331,11 @@ def test_settings_that_cannot_have_been_reached_are_refused(
         campaign.propose(1)
         with pytest.raises(RequestError):
             campaign.record("e0001", {"yield": 1.0}, actual=actual)
-        campaign.record("e0001", {"yield": 1.0}, actual={"dose": 12.5})
+        made = campaign.record("e0001", {"yield": 1.0}, actual={"dose": 12.5}, message="a slip")
+        assert made.outcome is not None
+        assert (made.outcome.kind, made.outcome.values) == ("off_recipe", {"yield": 1.0})
+        asked = f"{made.proposal.recipe['dose']:.6g}"
+        assert made.outcome.message == f"dose was 12.5, not {asked}; a slip"
         campaign.propose(5)
 
 

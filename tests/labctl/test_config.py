@@ -279,3 +279,16 @@ def test_content_survives_the_ledger(tmp_path: Path, hand_campaign: Callable[...
     again = type(config.model).model_validate(json.loads(json.dumps(config.as_json())))
     assert again == config.model
     assert not (tmp_path / "hand" / "campaign.lab").exists()
+
+
+@pytest.mark.parametrize("part", ["parameters", "objectives"])
+def test_an_unknown_unit_serves_no_instrument_not_even_a_person(
+    hand_campaign: Callable[..., Path], part: str
+) -> None:
+    items = {
+        "parameters": {"dose": {"kind": "continuous", "unit": "gram", "low": 0, "high": 10}},
+        "objectives": {"yield": {"goal": "maximize", "unit": "percent"}},
+    }
+    next(iter(items[part].values()))["unit"] = "unknown"
+    with pytest.raises(RequestError, match=r"unit: is unknown, which serves a replay, never an instrument"):
+        load_config(hand_campaign(**items))

@@ -1,29 +1,37 @@
 """The campaigns that come with labctl load, and their tables answer every recipe they may ask for."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labctl import datasets
+from labctl.bench import set_up
+from labctl.campaign import Campaign
 from labctl.config import load_config
-from labctl.history import history
+from labctl.history import history, with_choices
 from labctl.space import Space
 from labctl.starter import configs_folder
 from labctl_drivers.limits import load_limits
 from labctl_drivers.simulated.bench import FurnaceBench
 
 
-@pytest.mark.parametrize(("name", "rows"), [("hplc", 1386), ("fullerenes", 246), ("crossed_barrel", 1800)])
+ROWS = [("hplc", 1386), ("fullerenes", 246), ("crossed_barrel", 1800), ("mixture", 1040), ("alloy", 312)]
+
+
+@pytest.mark.parametrize(("name", "rows"), ROWS)
 def test_a_replay_uses_every_row_of_its_table(name: str, rows: int) -> None:
     config = load_config(configs_folder() / f"{name}.yaml")
     card = datasets.load_card(str(config.model.instrument.dataset))
     if card.file.folder is not None and not os.environ.get(datasets.FOLDER_VARIABLE):
         pytest.skip(f"{name} lies in a folder of tables, and {datasets.FOLDER_VARIABLE} names none")
-    made = history(card, datasets.read(card), config.model.parameters, config.model.objectives)
+    table = datasets.read(card)
+    parameters = with_choices(card, table, config.model.parameters)
+    made = history(card, table, parameters, config.model.objectives)
     assert len(made.rows) == rows
     assert made.notes == ()
-    space = Space(config.model.parameters)
+    space = Space(parameters, config.model.mixtures, config.model.constraints)
     assert not [problem for row in made.rows for problem in space.problems(row.recipe)]
 
 
@@ -36,3 +44,27 @@ def test_the_furnace_campaign_stays_within_the_limits_and_speaks_the_bench_s_lan
     for u in (0.0, 1.0):
         recipe = config.space.decode(np.array([[u] * config.space.width]))[0]
         assert limits.violations(recipe, config.space.units) == ()
+
+
+def test_the_furnace_campaign_meets_failures_of_several_kinds_and_goes_on(tmp_path: Path) -> None:
+    # As shipped, over seeds of its own, so that no single lucky draw is the promise.
+    for seed in (0, 4, 5):
+        with Campaign.open(
+            configs_folder() / "furnace.yaml", folder=tmp_path / str(seed), seed=seed
+        ) as campaign:
+            campaign.run(experiments=30)
+            kinds = {o.kind for e in campaign.state for o in e.outcomes if o.kind is not None}
+            assert len(kinds) >= 3, (seed, kinds)
+            assert len(campaign.state.measured) >= 10
+            assert campaign.summary().failed
+
+
+def test_the_crossed_barrel_campaign_is_the_published_protocol() -> None:
+    config = load_config(configs_folder() / "crossed_barrel.yaml")
+    assert (config.model.strategy.start, config.model.strategy.initial) == ("random", 2)
+    if not os.environ.get(datasets.FOLDER_VARIABLE):
+        pytest.skip(f"the table lies in a folder of tables, and {datasets.FOLDER_VARIABLE} names none")
+    bench = set_up(config, folder=None, seed=0)
+    assert bench.space.pool is not None
+    # 600 means of three prints, as the publication counts them.
+    assert (len(bench.space.pool), len(bench.rows)) == (600, 600)

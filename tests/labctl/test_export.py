@@ -82,7 +82,9 @@ def rows_of(view: View) -> list[dict[str, str]]:
 
 def test_a_record_holds_the_prediction_beside_the_result(view: View) -> None:
     record = as_record(view.state["e0001"])
-    assert record["predictions"] == {"yield": {"mean": 10.0, "sd": 3.0, "noise_sd": 4.0}}
+    assert record["predictions"] == {
+        "yield": {"mean": 10.0, "sd": 3.0, "noise_sd": 4.0, "widened": 1.0}
+    }
     assert record["values"] == {"yield": 20.0}
     # 20 lies 10 above 10, and one measurement scatters by sqrt(3^2 + 4^2) = 5.
     assert record["z"] == {"yield": 2.0}
@@ -103,6 +105,24 @@ def test_a_failure_is_recorded_with_all_that_is_known_of_it(view: View) -> None:
     assert record["z"] == {}
 
 
+def test_that_a_prediction_came_before_its_result_can_be_checked_from_any_export(
+    view: View, tmp_path: Path
+) -> None:
+    record = as_record(view.state["e0001"])
+    times = [record[name] for name in ("proposed_at", "decided_at", "ended_at")]
+    assert times == sorted(times)
+    # The campaign's own event is the first; then come proposal, decision and outcome.
+    assert (record["proposed_seq"], record["ended_seq"]) == (2, 4)
+    assert record["started_at"] is None
+    row = rows_of(view)[0]
+    names = ("proposed at", "decided at", "started at", "ended at", "event of proposal", "event of outcome")
+    assert [row[name] for name in names] == [times[0], times[1], "", times[2], "2", "4"]
+    write_export(view, tmp_path / "e.parquet")
+    cells = pq.read_table(tmp_path / "e.parquet").to_pylist()
+    assert [cells[0][name] for name in names] == [times[0], times[1], None, times[2], 2, 4]
+    assert [cells[2][name] for name in names[1:]] == [None, None, None, 8, None]
+
+
 def test_every_attempt_is_in_the_record(furnace_campaign: Callable[..., Path]) -> None:
     with Campaign.open(furnace_campaign()) as campaign:
         experiment = campaign.step()
@@ -110,6 +130,7 @@ def test_every_attempt_is_in_the_record(furnace_campaign: Callable[..., Path]) -
         record = as_record(experiment)
     assert [a["attempt"] for a in record["attempts"]] == list(range(1, len(experiment.outcomes) + 1))
     assert record["attempts"][0]["intent"]["instrument"] == "furnace"
+    assert record["proposed_at"] <= record["decided_at"] <= record["started_at"] <= record["ended_at"]
     assert record["attempts"][-1]["outcome"]["status"] == experiment.status
 
 

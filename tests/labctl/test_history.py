@@ -87,7 +87,7 @@ def test_each_failure_is_of_its_kind(tmp_path: Path) -> None:
 def test_rows_that_do_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:
     made = _made(tmp_path)
     assert len(made.rows) == 6
-    assert any("1 rows have no x and 1 rows do not fit parameters.x" in note for note in made.notes)
+    assert any("1 row has no x and 1 row does not fit parameters.x" in note for note in made.notes)
     assert any("1.5 is not a whole number" in note for note in made.notes)
     assert made.notes[-1] == "6 of 9 rows of t.csv can be replayed"
 

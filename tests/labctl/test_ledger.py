@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import BusyError, RefusedError, RequestError
-from labctl.ledger import FORMAT, GENESIS, Event, Ledger
+from labctl.ledger import GENESIS, Entry, Event, Ledger
+from labctl.ledger_file import FORMAT
 
 HOLDER = """
 import sys, time

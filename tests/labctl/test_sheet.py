@@ -9,7 +9,7 @@ import pytest
 
 from labctl.campaign import Campaign
 from labctl.errors import RequestError
-from labctl.sheet import record_sheet, write_sheet
+from labctl.sheet import Recorded, record_sheet, write_sheet
 
 Rows = list[dict[str, str]]
 
@@ -72,7 +72,7 @@ def test_a_sheet_has_units_in_its_headers_and_room_for_results(sheet: Path, camp
 def test_what_is_filled_in_is_recorded_and_the_rest_waits(sheet: Path, campaign: Campaign) -> None:
     with_cells(sheet, 2, {YIELD: "41.5", "by": "Ada"})
     with_cells(sheet, 4, {"failed": "infeasible", "message": "it cracked"})
-    recorded = record_sheet(campaign, sheet, by="Bo")
+    recorded = record_sheet(campaign, sheet, by="Bo").now
     assert [e.id for e in recorded] == ["e0001", "e0003"]
     first, third = (e.outcome for e in recorded)
     assert first is not None
@@ -94,7 +94,7 @@ def test_a_sheet_comes_back_from_a_german_excel(sheet: Path, campaign: Campaign)
     rows[0] |= {YIELD: "41,5", "message": "schön; wirklich"}
     rows.insert(1, dict.fromkeys(rows[0], ""))
     save(sheet, rows, delimiter=";", encoding="cp1252")
-    [recorded] = record_sheet(campaign, sheet, by="Bo")
+    [recorded] = record_sheet(campaign, sheet, by="Bo").now
     assert recorded.outcome is not None
     assert recorded.outcome.values == {"yield": 41.5}
     assert recorded.outcome.message == "schön; wirklich"
@@ -106,7 +106,7 @@ def test_encodings_are_told_apart(sheet: Path, campaign: Campaign, encoding: str
     rows = read(sheet)
     rows[0] |= {YIELD: "1", "message": "Äther"}
     save(sheet, rows, delimiter="\t", encoding=encoding)
-    [recorded] = record_sheet(campaign, sheet, by="Bo")
+    [recorded] = record_sheet(campaign, sheet, by="Bo").now
     assert recorded.outcome is not None
     assert recorded.outcome.message == "Äther"
 
@@ -117,19 +117,40 @@ def test_a_setting_that_a_person_changed_is_recorded_as_what_was_done(
     asked = campaign.state["e0001"].proposal.recipe
     other = next(s for s in ("water", "no") if s != asked["solvent"])
     with_cells(sheet, 2, {DOSE: "12.75", "solvent": other, YIELD: "3"})
-    [recorded] = record_sheet(campaign, sheet, by="Bo")
+    [recorded] = record_sheet(campaign, sheet, by="Bo").now
     assert recorded.outcome is not None
     assert recorded.outcome.actual == {"dose": 12.75, "solvent": other}
+    assert (recorded.outcome.kind, recorded.outcome.values) == ("off_recipe", {"yield": 3.0})
+    assert recorded.made["dose"] == 12.75
     assert recorded.proposal.recipe == asked
+
+
+@pytest.mark.parametrize(
+    ("cell", "failed", "bound"),
+    [
+        (">150", "censored", {"low": 150.0}),
+        ("≤ 0,5", "", {"high": 0.5}),
+        ("> 1e3", "", {"low": 1000.0}),
+    ],
+)
+def test_a_result_beyond_the_scale_is_a_bound(
+    sheet: Path, campaign: Campaign, cell: str, failed: str, bound: dict[str, float]
+) -> None:
+    with_cells(sheet, 2, {YIELD: cell, "failed": failed})
+    [recorded] = record_sheet(campaign, sheet, by="Bo").now
+    assert recorded.outcome is not None
+    assert recorded.outcome.body()["bounds"] == {"yield": bound}
+    assert (recorded.outcome.kind, recorded.outcome.values) == ("censored", {})
+    assert record_sheet(campaign, sheet, by="Bo").before == 1
 
 
 def test_reading_the_same_sheet_again_records_only_what_is_new(sheet: Path, campaign: Campaign) -> None:
     with_cells(sheet, 2, {YIELD: "41.5"})
     record_sheet(campaign, sheet, by="Bo")
     with_cells(sheet, 3, {YIELD: "7"})
-    assert [e.id for e in record_sheet(campaign, sheet, by="Bo")] == ["e0002"]
+    assert [e.id for e in record_sheet(campaign, sheet, by="Bo").now] == ["e0002"]
     events = len(campaign.ledger)
-    assert record_sheet(campaign, sheet, by="Bo") == []
+    assert record_sheet(campaign, sheet, by="Bo") == Recorded([], before=2)
     assert len(campaign.ledger) == events
 
 
@@ -151,6 +172,10 @@ def test_another_result_for_a_recorded_row_is_refused(sheet: Path, campaign: Cam
         ({YIELD: "inf"}, r":3: yield: inf is no result"),
         ({YIELD: "1,234"}, r":3: yield: '1,234' can mean two numbers"),
         ({"message": "hm"}, r":3: yield: give its value in percent"),
+        ({"failed": "censored"}, r":3: yield: a censored result needs its bound"),
+        ({"failed": "censored", YIELD: "3"}, r":3: yield: has a value, and a censored result has a bound"),
+        ({"failed": "infeasible", YIELD: ">3"}, r":3: a bound is for censored results"),
+        ({YIELD: ">lots"}, r":3: yield: '>lots' is no number"),
         ({"failed": "exploded"}, r":3: failed: 'exploded' is no kind of failure"),
         ({YIELD: "1", DOSE: "a bit"}, r":3: dose: 'a bit' is no number"),
         ({YIELD: "1", "solvent": "acetone"}, r":3: solvent: 'acetone' is none of"),
@@ -183,7 +208,7 @@ def test_what_stands_in_a_column_of_a_persons_own_is_not_lost_silently(
     rows = [{**row, "remarks": ""} for row in read(sheet)]
     rows[0][YIELD] = "1"
     save(sheet, rows)
-    assert len(record_sheet(campaign, sheet, by="Bo")) == 1
+    assert len(record_sheet(campaign, sheet, by="Bo").now) == 1
     rows[1]["remarks"] = "smelled odd"
     save(sheet, rows)
     with pytest.raises(
@@ -221,6 +246,6 @@ def test_a_choice_that_a_spreadsheet_would_run_survives_the_way_there_and_back(
         assert all(row["salt"].startswith("'") for row in rows)
         rows[0][YIELD] = "1"
         save(path, rows)
-        [recorded] = record_sheet(campaign, path, by="Bo")
+        [recorded] = record_sheet(campaign, path, by="Bo").now
     assert recorded.outcome is not None
     assert recorded.outcome.actual == {}

@@ -57,7 +57,7 @@ def test_without_a_table_the_furnace_comes_with_its_limits(tmp_path: Path) -> No
     assert config.model.instrument.kind == "furnace"
     limits = load_limits(config.beside(str(config.model.limits)))
     corners = [
-        {"temperature": t, "hold_time": h, "quench": "water"} for t in (120.0, 260.0) for h in (10.0, 2880.0)
+        {"temperature": t, "hold_time": h, "quench": "water"} for t in (120.0, 590.0) for h in (10.0, 2880.0)
     ]
     assert not [v for corner in corners for v in limits.violations(corner, config.space.units)]
     assert started.campaign.read_text().startswith("# yaml-language-server: $schema=campaign.schema.json\n")
@@ -170,10 +170,12 @@ def test_packaged_tables_become_replays(tmp_path: Path, name: str) -> None:
 
 def test_rounded_contents_become_a_mixture_with_a_tolerance(tmp_path: Path) -> None:
     rows = ["33.3,33.3,33.3,1", "50,25,25,2", "10.1,40,50,3", "70,20,10,4", "0,0,100,5", "60,20,19.9,6"]
-    config, _ = _replayed(_start(tmp_path, "A (%),B (%),C (%),y\n" + "\n".join(rows) + "\n", "y"))
+    started = _start(tmp_path, "A (%),B (%),C (%),y\n" + "\n".join(rows) + "\n", "y")
+    config, _ = _replayed(started)
     (law,) = config.model.mixtures.values()
     assert (law.total, set(law.parts)) == (100.0, {"A", "B", "C"})
     assert 0.1 < law.tolerance < 0.11
+    assert any("A, B, C are taken as a mixture" in note and "tolerance" in note for note in started.notes)
 
 
 def test_ids_dates_constants_and_columns_computed_from_the_goal_are_left_out(tmp_path: Path) -> None:
@@ -203,6 +205,69 @@ def test_words_and_bounds_in_place_of_a_number_become_failures(tmp_path: Path) -
     assert [made.rows[i].bounds["Hardness"] for i in (2, 3)] == [Bound(None, 50.0), Bound(900.0, None)]
 
 
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("Permittivity @1kHz", "Permittivity"),
+        ("Permittivity @1kHz", "permittivity @"),
+        ("Resistance (kOhm)", "Resistance"),
+    ],
+)
+def test_a_goal_is_found_by_its_header_before_its_cells_are_read(
+    tmp_path: Path, header: str, wanted: str
+) -> None:
+    text = f"T (C),{header}\n1,2\n2,failed - melted\n3,5\n4,>200\n5,OL\n"
+    config, made = _replayed(_start(tmp_path, text, wanted))
+    assert config.goal[0] in header
+    assert [row.failure for row in made.rows][1:] == [
+        FailureKind.BAD_READING,
+        None,
+        FailureKind.CENSORED,
+        FailureKind.BAD_READING,
+    ]
+
+
+def test_units_in_a_line_of_their_own_reach_the_campaign_and_its_replay(tmp_path: Path) -> None:
+    rows = "20;1;300\n30;2;310\n40;9;250\n50;3;333\n"
+    started = _start(tmp_path, f"Temp;Time;Strength\n°C;min;MPa\n{rows}", "strength")
+    config, made = _replayed(started)
+    assert config.space.units == {"Temp": "degC", "Time": "min"}
+    assert config.goal[1].unit == "MPa"
+    assert [row.values["Strength"] for row in made.rows] == [300.0, 310.0, 250.0, 333.0]
+    assert any("holds units" in note for note in started.notes)
+
+
+def test_what_looks_measured_is_told_and_who_and_where_are_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = "".join(
+        f"{100 + 10 * (i % 4)},{5 * (i // 4 % 3)},{'AB'[i % 2]},{'xyz'[i % 3]},{rng.random():.6f},{rng.random():.6f}\n"
+        for i in range(24)
+    )
+    started = _start(tmp_path, "T (C),t (min),Operator,batch,TOF (1/s),Yield\n" + rows, "Yield")
+    config, _ = _replayed(started)
+    assert set(config.model.parameters) == {"T", "t", "TOF"}
+    said = {note.split(":")[0]: note for note in started.notes}
+    assert "goal: observe" in said["TOF"]
+    assert "T" not in said
+    for name in ("Operator", "batch"):
+        assert "left out, since by its name" in said[name]
+
+
+def test_numbers_that_were_all_drawn_anew_are_not_called_measured(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = "".join(",".join(f"{v:.5f}" for v in rng.random(3)) + "\n" for _ in range(20))
+    assert not any("measured rather than set" in n for n in _start(tmp_path, "a,b,y\n" + rows, "y").notes)
+
+
+@pytest.mark.parametrize(("header", "kept"), [("Fe", True), ("dose (mg)", True), ("n", False)])
+def test_a_first_column_that_was_swept_evenly_is_no_running_number(
+    tmp_path: Path, header: str, *, kept: bool
+) -> None:
+    rows = "".join(f"{i},{i * 7 % 12},{i * i % 7}\n" for i in range(12))
+    config, _ = _replayed(_start(tmp_path, f"{header},Ni,y\n{rows}", "y"))
+    assert (len(config.model.parameters) == 2) is kept
+
+
 def test_a_replay_of_the_table_answers_with_its_values(tmp_path: Path) -> None:
     config, made = _replayed(_start(tmp_path, "x (mm),y (HV)\n1,20\n2,35\n3,5\n", "y"))
     assert {row.recipe["x"]: row.values["y"] for row in made.rows} == {1.0: 20.0, 2.0: 35.0, 3.0: 5.0}
@@ -216,6 +281,9 @@ def test_a_replay_of_the_table_answers_with_its_values(tmp_path: Path) -> None:
         ("x,z,y\n1,2,3\n2,3,4\n", "w", "no column 'w'; choose one of x, z, y"),
         ("x,name,y\n1,a,3\n2,b,4\n", "name", "holds no numbers to optimise; choose one of x, y"),
         ("x,Y,y \n1,2,3\n2,3,4\n", "Y (mm)", "no column"),
+        # A cell is never blamed for a name that no column has.
+        ("T (C),Permittivity @1kHz\n1,2\n2,failed\n3,5\n", "Permitivity", "did you mean Permittivity @1kHz?"),
+        ("x,gap,gap_eV\n1,2,3\n2,3,4\n", "ga", "no column 'ga'"),
         ("x,T (C),T (K)\n1,2,3\n2,3,4\n", "t", "several columns"),
         ("x,T (C),T (K)\n1,2,3\n2,3,4\n", "T", "name one of T (C), T (K)"),
         ("x,T,T\n1,2,3\n2,3,4\n", "T", "give them different headers"),

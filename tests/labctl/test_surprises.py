@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labctl.proposal import Outcome, Predicted, Proposal
-from labctl.surprises import surprises
+from labctl.surprises import flagged, surprises
 from labctl.view import View
+from labctl_models.audit.anomalies import anomalies
 
 CAMPAIGN: dict[str, Any] = {
     "campaign": "line",
@@ -59,3 +62,9 @@ def test_a_surrogate_that_is_always_too_sure_makes_no_single_result_a_surprise(
 def test_too_few_scored_results_surprise_nobody(view_from: Callable[..., View]) -> None:
     view = view_from(CAMPAIGN, [*usual(5), done(50.0, 30.0)])
     assert surprises(view.config, view.state) == ()
+
+
+@given(st.lists(st.floats(-9, 9), max_size=40), st.sampled_from([0.05, 0.1, 0.3]))
+@settings(deadline=None)
+def test_the_plain_rule_flags_what_the_audit_flags(z: list[float], rate: float) -> None:
+    assert flagged(z, rate=rate) == anomalies(np.array(z), rate=rate).rows.tolist()

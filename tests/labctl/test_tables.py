@@ -210,3 +210,24 @@ def test_any_bytes_are_a_table_or_one_sentence(tmp_path: Path, content: bytes) -
     else:
         assert len(table) > 0
         assert all(len(c.cells) == len(c.numbers) == len(table) for c in table.columns)
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["A,B,7", "water,min,MPa", ",,", "-,-,-", "3,min,MPa"],
+    ids=["names", "a word", "blank", "dashes", "a number"],
+)
+def test_only_a_line_of_units_is_taken_for_units(write: Write, second: str) -> None:
+    table = read_table(write(f"x,t,y\n{second}\n1,2,3\n4,5,6\n"), remarks_in=["x", "t", "y"])
+    assert {c.unit for c in table.columns} == {"unknown"}
+
+
+def test_a_column_of_one_letter_names_is_no_line_of_units(write: Write) -> None:
+    table = read_table(write("catalyst,base\nA,K\nC,V\nK,A\n"))
+    assert len(table) == 3
+
+
+def test_a_unit_in_the_header_stays_where_another_line_repeats_it(write: Write) -> None:
+    table = read_table(write("T (°C),p\n(°C),[MPa]\n1,2\n3,4\n"))
+    assert _facts(table) == [("T", "degC", "integer"), ("p", "MPa", "integer")]
+    assert table.lines.tolist() == [3, 4]

@@ -131,13 +131,14 @@ def test_nothing_a_user_or_a_file_says_is_executed_or_unpickled(sources: list[Pa
     assert {name: what for name, what in found.items() if what} == {}
 
 
-def test_the_plain_loader_builds_plain_data_only() -> None:
-    import yaml  # noqa: PLC0415 - only this test needs it
+@pytest.mark.parametrize("text", ["a: !!python/object/apply:os.getcwd []", "a: !!python/name:os.getcwd"])
+def test_yaml_builds_plain_data_only(text: str, tmp_path: Path) -> None:
+    from labctl_drivers.safe_yaml import UnreadableError, read  # noqa: PLC0415 - only this test needs it
 
-    from labctl_drivers.safe_yaml import _PlainLoader  # noqa: PLC0415 - the class behind `read`
-
-    assert issubclass(_PlainLoader, yaml.SafeLoader)
-    assert not any("python" in (tag or "") for tag in _PlainLoader.yaml_constructors)
+    file = tmp_path / "limits.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(UnreadableError):
+        read(file)
 
 
 def test_whatever_is_imported_is_a_declared_dependency(

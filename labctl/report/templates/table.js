@@ -11,7 +11,7 @@ function element(tag, attributes, ...children) {
 }
 
 const COLUMNS = [
-  { key: "n", head: "experiment", of: (r) => r.n, cell: (r) => opener(r) },
+  { key: "n", head: "id", of: (r) => r.n, cell: (r) => opener(r) },
   { key: "arm", head: "arm", of: (r) => r.arm, cell: (r) => element("span", { class: `chip ${r.arm}` }, element("i", {}, r.arm)) },
   ...DATA.inTable.map((i) => ({ key: `p${i}`, head: DATA.parameters[i].name, unit: DATA.parameters[i].unit,
     number: DATA.parameters[i].numeric, of: (r) => r.recipe[i], cell: (r) => shown(r.recipe[i]) })),
@@ -47,6 +47,9 @@ function details(row) {
   const part = (title, ...content) => parts.append(element("div", {}, element("h3", {}, title), ...content));
   say(element("b", {}, row.arm + ": "), row.because);
   if (row.status === "failed") say(element("span", { class: "bad" }, row.kind), row.stage ? ` during ${row.stage}` : "", row.message ? `: ${row.message}` : "");
+  if (row.surprise) say(element("b", {}, "surprising: "), row.surprise);
+  if (row.domain) say("where: ", row.domain);
+  if (row.widened) say(`its prediction was written ${shown(row.widened)} times as wide as the surrogate said, because earlier ones had missed too often`);
   for (const before of row.earlier || []) say("an earlier attempt: ", before);
   if (row.decision) say(`${row.decision[0]} by ${row.decision[1]}`, row.decision[2] ? `: ${row.decision[2]}` : "");
   const of = values.map((o) => [o.name, plusMinus(row.predicted && row.predicted[o.name], o.unit),
@@ -70,9 +73,14 @@ function details(row) {
   return element("tr", { class: "details" }, box);
 }
 
+// A long_name_of_a_setting may go over several lines, broken where its words end.
+function breakable(name) {
+  return name.split(/(?<=[_/])/).flatMap((word) => [word, element("wbr")]);
+}
+
 function heads() {
   const cells = COLUMNS.map((column) => {
-    const button = element("button", { type: "button" }, column.head, element("small", {}, column.unit || " "));
+    const button = element("button", { type: "button" }, ...breakable(column.head), element("small", {}, column.unit || " "));
     button.addEventListener("click", () => { view.down = view.sort === column.key && !view.down; view.sort = column.key; view.page = 0; show(); });
     return element("th", { class: column.number ? "n" : undefined, scope: "col",
       "aria-sort": view.sort === column.key ? (view.down ? "descending" : "ascending") : undefined }, button);

@@ -162,8 +162,8 @@ class DuplicatesCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(found.leak, medium=TWINS_MEDIUM, high=TWINS_HIGH),
-                title=f"{repeated} recipes{spelled} are there more than once; {found.leak:.0%} of a random test "
-                "part has a twin in training",
+                title=f"{repeated} recipes{spelled} are there more than once; {found.leak:.0%} of a random "
+                "test part has a twin in training",
                 value=found.leak,
                 expected=0.0,
                 meaning="On those rows a random split tests memory, not prediction, so its score flatters.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata
 
-from labctl_models.audit.finding import Finding, NotApplicableError, graded
+from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.power import power, smallest_visible
 from labctl_models.audit.statistics import permutations, upper_tail
 from labctl_models.audit.table import coded, missing, partition
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 PERMUTATIONS = 999
 LEVEL = 0.05
-SURE = 0.01
-"""A field is named at LEVEL, so that no weak hint is lost, but ranks as low unless it passes SURE."""
+"""A field is named at this level, so that no weak hint is lost, but ranks as low unless SIGNIFICANT."""
 FEWEST_ROWS = 8
 MOST_LEVELS = 0.5
 NEIGHBOURS_IN_TIME, DRIFT = "run order (neighbours)", "run order (drift)"
@@ -216,7 +215,7 @@ class HiddenVariableCheck:
                 Finding(
                     id=f"{self.name}:{name}",
                     area=self.area,
-                    severity=severity if p <= SURE else min(severity, 0.39),
+                    severity=severity if p <= SIGNIFICANT else min(severity, 0.39),
                     title=f"{name} explains what the model does not (strength {strength:.2f}, p = {p:.2g})",
                     value=float(strength),
                     expected=0.0,

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg.blas import dtrsm
 
 from labctl_models.card import Card, Hyperparameter, library_versions
+from labctl_models.surrogates.data import checked, standardisation
 from labctl_models.surrogates.evidence import (
     Evidence,
     Factor,
@@ -59,8 +60,8 @@ class GaussianProcess:
             ValueError: X or y is empty, not finite, or of mismatched shape.
         """
         began = time.process_time()
-        X, y = _checked(X, y)
-        shift, scale, remarks = _standardisation(y)
+        X, y = checked(X, y)
+        shift, scale, remarks = standardisation(y)
         with one_thread():
             problem = Problem(X - X.mean(axis=0), (y / scale) - (shift / scale))
             starts = usual_starts(len(y)) if self.starts is None else max(1, self.starts)
@@ -194,7 +195,7 @@ class FittedGP:
         Raises:
             ValueError: the shapes do not match, or a value is not finite.
         """
-        X_new, y_new = _checked(X_new, y_new)
+        X_new, y_new = checked(X_new, y_new)
         X = np.vstack([self.X, self._query(X_new)])
         y = np.concatenate([self.y, y_new])
         with one_thread():
@@ -227,31 +228,6 @@ class FittedGP:
     def _contract(weights: Array, A: Array, B: Array) -> Array:
         """Σ_i weights_qi (a_q - b_i), q x d, without the q x n x d array."""
         return np.asarray(weights.sum(axis=1)[:, None] * A - weights @ B, dtype=np.float64)
-
-
-def _checked(X: Array, y: Array) -> tuple[Array, Array]:
-    X = np.array(X, dtype=np.float64, order="C")
-    y = np.array(y, dtype=np.float64)
-    if X.ndim != 2 or 0 in X.shape or y.shape != (X.shape[0],):  # noqa: PLR2004  a matrix has 2 axes
-        raise ValueError(
-            f"X must be n x d and y n, n and d at least 1; their shapes are {X.shape}, {y.shape}"
-        )
-    if not (np.isfinite(X).all() and np.isfinite(y).all()):
-        raise ValueError("X and y must be finite numbers; leave failed experiments out of the fit")
-    return X, y
-
-
-def _standardisation(y: Array) -> tuple[float, float, tuple[str, ...]]:
-    """Shift and scale that give y mean 0 and sample sd 1, safe for any magnitude."""
-    size = float(np.abs(y).max())
-    if size < np.finfo(np.float64).tiny:
-        return 0.0, 1.0, ("All measurements are 0, so the scale of y is unknown and taken as 1.",)
-    shift = float((y / size).mean()) * size
-    spread = float((y / size).std(ddof=1)) * size if len(y) > 1 else 0.0
-    if spread <= 1e-12 * size:
-        # Nothing varies, so the readings' own size is the only scale there is.
-        return shift, size, ("The measurements do not vary, so the scale of y is taken as their size.",)
-    return shift, spread, ()
 
 
 def _evidence_at_last(

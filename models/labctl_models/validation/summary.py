@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,6 +97,10 @@ def summarise(task: Task, run: Race, *, regions: bool, why_none: str, seed: int)
     evidence = _evidence(task, {entry.name: entry for entry in entries}, best, kind)
     why = why_none if not regions else "the budget ended before the first clusters."
     verdict = gate(evidence) if kind == "loco" else gate_without_regions(evidence, why)
+    stopped = ", ".join(entry.name for entry in run.entries if entry.status == "stopped")
+    if stopped:
+        limit = f"{verdict.reason} Stopped for want of time: {stopped}; a larger budget may change this."
+        verdict = replace(verdict, reason=limit)
     leader = next(entry for entry in entries if entry.name == best)
     found = {
         kind: _calibration(task, of_kind(leader, kind), seed)

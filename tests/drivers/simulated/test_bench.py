@@ -87,6 +87,18 @@ def test_a_good_attempt_has_hardness_settings_and_humidity(carry_out: CarryOut, 
     assert documents("stop")[0]["exit_status"] == "success"
 
 
+def test_humidity_moves_the_reading_as_much_as_it_is_set_to(carry_out: CarryOut) -> None:
+    calm = {"indent_scatter": 0.0, "seed": 2}
+    dry = carry_out(bench(humidity_effect=0.0, **calm)).reading
+    moved = carry_out(bench(humidity_effect=-1.0, **calm)).reading
+    assert dry.raw["humidity"] == moved.raw["humidity"]
+    by = 45.0 - dry.raw["humidity"]
+    # The relative error of this day's calibration applies to what humidity adds, too.
+    assert moved.values["hardness"] - dry.values["hardness"] == pytest.approx(by, rel=0.03)
+    with pytest.raises(ValueError, match="humidity_effect must be a number between -10 and 10"):
+        bench(humidity_effect=99.0)
+
+
 def test_a_campaign_can_be_repeated_and_its_replicates_differ(carry_out: CarryOut) -> None:
     first = [carry_out(bench(seed=4), key=f"k{number}").reading for number in range(3)]
     again = [carry_out(bench(seed=4), key=f"k{number}").reading for number in range(3)]

@@ -83,11 +83,12 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
 
 def test_status_and_verify_need_no_science(replay_campaign: Written, labctl: Labctl) -> None:
     file = replay_campaign()
-    labctl("run", file, "--experiments", 1)
+    # With predictions that were scored, and enough of them to look for surprises.
+    labctl("run", file, "--experiments", 16)
     script = (
         "import sys\nfrom labctl.cli import main\n"
         f"main(['status', {str(file)!r}, '--json']); main(['verify', {str(file)!r}])\n"
-        "heavy = ['torch', 'botorch', 'pandas', 'bluesky', 'pymatgen']\n"
+        "heavy = ['torch', 'botorch', 'pandas', 'scipy.special', 'sklearn', 'bluesky', 'pymatgen']\n"
         "print('HEAVY', [name for name in heavy if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -134,8 +135,9 @@ def test_by_hand_from_proposal_to_result(hand_campaign: Written, labctl: Labctl)
     file = hand_campaign()
     proposed = labctl("propose", file, "-n", 2, "--json").json["proposals"]
     assert [p["id"] for p in proposed] == ["e0001", "e0002"]
+    asked = proposed[0]["recipe"]["dose"]
     recorded = labctl(
-        "record", file, "e0001", "yield=12.5", "colour=1", "--actual", "dose=2.5", "--json"
+        "record", file, "e0001", "yield=12.5", "colour=1", "--actual", f"dose={asked:.6g}", "--json"
     ).json
     assert recorded["recorded"] == ["e0001"]
     assert recorded["measured"] == 1
@@ -162,6 +164,11 @@ def test_by_hand_from_proposal_to_result(hand_campaign: Written, labctl: Labctl)
         (["e0001", "yield=1", "--actual", "dose=much"], "dose: 'much' is no number"),
         (["e0001", "yield=1", "--actual", "solvent=mud"], "solvent: 'mud' is none of"),
         (["--from", "none.csv"], "none.csv"),
+        (["e0001", "--failed", "censored"], "yield: a censored result needs its bound"),
+        (["e0001", "yield=3", "--failed", "censored"], "yield: has a value, and a censored result has"),
+        (["e0001", "yield>much"], "yield: 'much' is no number"),
+        (["e0001", "yield>inf"], "yield: no value lies within these bounds"),
+        (["e0001", "yield>5", "--failed", "infeasible"], "a bound is for censored results"),
     ],
 )
 def test_a_wrong_record_is_one_sentence_and_writes_nothing(
@@ -210,8 +217,83 @@ def test_status_before_the_first_run_says_what_to_do(replay_campaign: Written, l
     assert not file.with_suffix(".lab").exists()
 
 
-def test_run_by_hand_is_refused(hand_campaign: Written, labctl: Labctl) -> None:
-    assert "kind is hand" in one_sentence(labctl("run", hand_campaign()), 1)
+def test_run_by_hand_is_a_wrong_request_and_makes_nothing(hand_campaign: Written, labctl: Labctl) -> None:
+    file = hand_campaign()
+    assert "instrument.kind: is hand" in one_sentence(labctl("run", file), 2)
+    assert not file.with_suffix(".lab").exists()
+    assert "start the campaign with `labctl propose`" in one_sentence(labctl("status", file), 2)
+
+
+def test_a_recipe_that_nobody_asked_for_is_told_and_shown(hand_campaign: Written, labctl: Labctl) -> None:
+    file = hand_campaign()
+    asked = labctl("propose", file, "-n", 2, "--json").json["proposals"][0]["recipe"]
+    labctl("record", file, "e0002", "yield=10")
+    said = labctl("record", file, "e0001", "yield=12.5", "--actual", "dose=12")
+    assert "e0001 recorded as off_recipe" in said.out
+    assert f"dose was 12, not {asked['dose']:.6g}; its values count" in said.out
+    status = labctl("status", file, "--json").json
+    assert (status["measured"], status["failed"]) == (1, {"off_recipe": 1})
+    assert status["best"]["experiment"] == "e0002"
+    assert status["better_off_recipe"] == {
+        "recipe": {**asked, "dose": 12.0},
+        "value": 12.5,
+        "unit": "percent",
+        "experiment": "e0001",
+    }
+    assert "e0001 gave 12.5 percent, which is better, at" in labctl("status", file).out
+
+
+@pytest.mark.parametrize(
+    ("typed", "bounds"),
+    [
+        (["yield>90"], {"yield": {"low": 90.0}}),
+        (["yield>=90", "yield<=95", "--failed", "censored"], {"yield": {"low": 90.0, "high": 95.0}}),
+        (["yield < 5", "colour=1"], {"yield": {"high": 5.0}}),
+    ],
+)
+def test_a_result_beyond_the_scale_is_recorded_with_its_bound(
+    hand_campaign: Written, labctl: Labctl, typed: list[str], bounds: dict[str, Any]
+) -> None:
+    file = hand_campaign()
+    labctl("propose", file)
+    assert labctl("record", file, "e0001", *typed).out == "e0001 recorded as censored\n"
+    (experiment,) = labctl("export", file, "--json").json["experiments"]
+    assert experiment["failure"]["bounds"] == bounds
+
+
+def test_a_sheet_that_is_read_again_says_so(hand_campaign: Written, labctl: Labctl, tmp_path: Path) -> None:
+    file, sheet = hand_campaign(), tmp_path / "sheet.csv"
+    labctl("propose", file, "-n", 2, "-o", sheet)
+    assert labctl("record", file, "--from", sheet).out == "no row holds a result yet\n"
+    lines = sheet.read_text("utf-8-sig").splitlines()
+    lines[1] = lines[1].removesuffix(",,,,,") + ",41.5,,,,"
+    sheet.write_text("\n".join(lines), "utf-8")
+    assert labctl("record", file, "--from", sheet).out == "e0001 recorded as measured\n"
+    assert labctl("record", file, "--from", sheet).out == "1 row was recorded before\n"
+
+
+def test_what_looks_like_markup_is_shown_as_it_stands(hand_campaign: Written, labctl: Labctl) -> None:
+    solvents = {"kind": "categorical", "choices": ["[y]", ":warning:"]}
+    file = hand_campaign(parameters={"solvent [red]": solvents})
+    labctl("propose", file, "--recipe", "solvent [red]=[y]")
+    labctl("record", file, "e0001", "yield=1")
+    assert "solvent [red] [y]" in labctl("status", file).out
+    labctl("propose", file, "--recipe", "solvent [red]=:warning:")
+    labctl("record", file, "e0002", "yield=2")
+    assert "solvent [red] :warning:" in labctl("status", file).out
+
+
+def test_status_counts_in_words_that_go_on(
+    hand_campaign: Written, replay_campaign: Written, labctl: Labctl
+) -> None:
+    file = hand_campaign()
+    labctl("propose", file)
+    assert labctl("status", file, "--json").json["why"] == "1 experiment has no result yet"
+    file = replay_campaign()
+    labctl("run", file, "--experiments", 2)
+    said = labctl("status", file, "--json").json
+    assert said["status"] == "open"
+    assert said["why"] == "2 of the 6 experiments in the campaign file; `labctl run` goes on"
 
 
 def test_another_controller_gives_exit_3_and_readers_still_read(
@@ -222,8 +304,10 @@ def test_another_controller_gives_exit_3_and_readers_still_read(
     with Ledger.write(file.with_suffix(".lab") / "ledger.sqlite"):
         assert "another controller holds" in one_sentence(labctl("run", file), 3)
         assert one_sentence(labctl("propose", file), 3)
-        assert labctl("status", file, "--json").json["experiments"] == 2
+        status = labctl("status", file, "--json").json
+        assert (status["status"], status["experiments"]) == ("running", 2)
         assert labctl("verify", file).code == 0
+    assert labctl("status", file, "--json").json["status"] == "open"
 
 
 def test_a_broken_chain_is_exit_1_and_names_the_event(replay_campaign: Written, labctl: Labctl) -> None:
@@ -234,6 +318,10 @@ def test_a_broken_chain_is_exit_1_and_names_the_event(replay_campaign: Written, 
         raw.execute("UPDATE event SET body = '{}' WHERE seq = 4")
         raw.commit()
     assert "event 4 (intent of e0001) was changed" in one_sentence(labctl("verify", file), 1)
+    for command in ("status", "report", "export"):
+        said = one_sentence(labctl(command, file), 1)
+        assert "event 4" in said
+        assert "`labctl verify` says more" in said
 
 
 def test_a_halted_campaign_is_exit_1(furnace_campaign: Written, labctl: Labctl) -> None:
@@ -285,3 +373,17 @@ def test_a_reader_that_leaves_early_is_no_error(
         _, err = process.communicate()
     assert process.returncode in (1, 141)
     assert err == ""
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+def test_a_campaign_goes_on_when_nobody_reads_what_it_says(
+    replay_campaign: Written, labctl: Labctl, closed: str
+) -> None:
+    file = replay_campaign()
+    reader, writer = os.pipe()
+    os.close(reader)
+    ends = {end: writer if closed in (end, "both") else subprocess.DEVNULL for end in ("stdout", "stderr")}
+    ran = subprocess.run([sys.executable, "-c", AS_A_SHELL_DOES, "run", str(file)], check=False, **ends)
+    os.close(writer)
+    assert ran.returncode in ((0,) if closed == "stderr" else (1, 141))
+    assert labctl("status", file, "--json").json["experiments"] == 6

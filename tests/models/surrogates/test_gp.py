@@ -250,10 +250,10 @@ def test_a_likelihood_that_fails_falls_back_and_says_so(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("X", "y", "match"),
     [
-        (np.empty((0, 2)), np.empty(0), "n and d at least 1"),
-        (np.empty((2, 0)), np.zeros(2), "n and d at least 1"),
-        (np.zeros((3, 2)), np.zeros(2), r"\(3, 2\), \(2,\)"),
-        (np.zeros(3), np.zeros(3), "n x d"),
+        (np.empty((0, 2)), np.empty(0), "at least 1 measurement"),
+        (np.empty((2, 0)), np.zeros(2), "at least 1 column"),
+        (np.zeros((3, 2)), np.zeros(2), r"\(3, 2\) and \(2,\)"),
+        (np.zeros(3), np.zeros(3), "must be a matrix"),
         (np.array([[np.nan]]), np.zeros(1), "finite"),
         (np.zeros((1, 1)), np.array([np.inf]), "finite"),
     ],

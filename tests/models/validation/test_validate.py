@@ -1,20 +1,35 @@
 """A whole validation: what it says of tables whose truth is known, and of tables that are none."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
+from labctl_models.card import Hyperparameter
 from labctl_models.design import sobol
 from labctl_models.surrogates.basis import Law
+from labctl_models.surrogates.mean import FittedMean, TrainingMean
 from labctl_models.surrogates.protocol import Array
 from labctl_models.validation.candidates import Candidate, default_candidates, default_classifiers
 from labctl_models.validation.validate import Validation, validate
 
 QUICK = tuple(c for c in default_candidates() if c.name in {"mean", "nearest", "ridge", "gp-isotropic"})
 QUICK_CLASSES = tuple(c for c in default_classifiers() if c.name in {"mean", "nearest", "logistic-ridge"})
+
+
+class Slow:
+    """The mean of the training rows, after 0.4 seconds of processor time."""
+
+    def fit(
+        self, X: Array, y: Array, *, seed: int, start: Mapping[str, Hyperparameter] | None = None
+    ) -> FittedMean:
+        end = time.process_time() + 0.4
+        while time.process_time() < end:
+            pass
+        return TrainingMean().fit(X, y, seed=seed, start=start)
 
 
 def blobs(seed: int, n: int = 80, d: int = 4, apart: float = 3.0) -> Array:
@@ -53,8 +68,8 @@ def test_shuffled_labels_never_get_a_winner() -> None:
 def test_blobs_with_a_level_each_are_no_more_than_interpolated() -> None:
     # Inside a blob its level is known; of a blob that was held out, nothing is.
     levels = 10.0 * np.random.default_rng(5).standard_normal(8)
-    y = levels[np.arange(80) % 8] + 0.1 * np.random.default_rng(1).standard_normal(80)
-    found = quick(blobs(1, apart=10.0), y, ks=(8,))
+    y = levels[np.arange(240) % 8] + 0.1 * np.random.default_rng(1).standard_normal(240)
+    found = quick(blobs(1, 240, apart=10.0), y, ks=(8,))
     assert found.verdict.level in {"interpolation only", "lookup table"}
     assert found.verdict.evidence["skill_shuffled"] > 0.5
     assert found.leakage["shuffled"].memorisation[0].skill > 0.9
@@ -124,6 +139,14 @@ def test_the_same_twice_and_every_step_announced() -> None:
     assert [report.loco for report in one.candidates] == [report.loco for report in two.candidates]
     ridge = next(entry for entry in one.entries if entry.name == "ridge")
     assert {f"ridge on {split.name}" for split in ridge.held_out} <= set(said)
+
+
+def test_a_verdict_without_the_slow_candidates_says_so() -> None:
+    X = blobs(8)
+    slow = Candidate("slow", Slow())
+    found = quick(X, X[:, 0], candidates=(*QUICK, slow), budget_s=3.0)
+    assert next(report for report in found.candidates if report.name == "slow").status == "stopped"
+    assert "Stopped for want of time: slow" in found.verdict.reason
 
 
 def test_every_default_candidate_runs() -> None:
