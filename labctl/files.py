@@ -63,14 +63,18 @@ def refuse_replacing(path: Path, raw: bytes) -> None:
         )
     refuse_odd(path)
     try:
-        size = path.stat().st_size if path.exists() else 0
-        there = path.read_bytes() if size <= _LARGEST_LOOKED_AT else b"\0"
+        there = _content(path) if path.exists() else b""
     except OSError as error:
         raise RequestError(
             f"cannot be read ({error.strerror or error}); name another file", file=path
         ) from None
     if there and _making(there) != making:
         raise RequestError("exists and was not written by this command; name another file", file=path)
+
+
+def _content(path: Path) -> bytes:
+    """What the file holds; something that is no making of labctl's where it is too large to look at."""
+    return path.read_bytes() if path.stat().st_size <= _LARGEST_LOOKED_AT else b"\0"
 
 
 def refuse_odd(path: Path) -> None:

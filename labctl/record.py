@@ -114,7 +114,7 @@ def _check_bounds(
         if name not in objectives:
             raise RequestError(f"no such objective; this campaign has {', '.join(objectives)}", key=name)
         ends = [end for end in (bound.low, bound.high) if end is not None]
-        if not all(math.isfinite(end) for end in ends) or ends != sorted(set(ends)):
+        if ends != sorted(set(ends)):
             raise RequestError("no value lies within these bounds; write for example '>150'", key=name)
     if kind not in (None, FailureKind.CENSORED):
         raise RequestError(f"a bound is for censored results, and this one is {kind.value}; leave it out")

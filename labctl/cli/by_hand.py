@@ -1,5 +1,6 @@
 """Commands for a lab without automation: propose and record."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -163,9 +164,11 @@ def _bounds(texts: list[tuple[str, str, str]]) -> "dict[str, Interval]":
 
     ends: dict[str, dict[str, float]] = {}
     for name, sign, value in texts:
-        ends.setdefault(name, {})["low" if sign == ">" else "high"] = _number(name, value)
-    # Not checked here: what is wrong with them is said in one sentence where they are recorded.
-    return {name: Interval.model_construct(**both) for name, both in ends.items()}
+        end = _number(name, value)
+        if not math.isfinite(end):
+            raise RequestError(f"{value!r} bounds nothing; write for example '{name}>150'", key=name)
+        ends.setdefault(name, {})["low" if sign == ">" else "high"] = end
+    return {name: Interval(**both) for name, both in ends.items()}
 
 
 def _pairs(texts: list[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -103,7 +103,8 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
     from labctl.scores import value_of  # noqa: PLC0415
     from labctl.summary import best  # noqa: PLC0415
 
-    console = Console(file=Heedless(sys.stderr), highlight=False, soft_wrap=True, emoji=False)
+    stream = cast("IO[str]", Heedless(sys.stderr))
+    console = Console(file=stream, highlight=False, soft_wrap=True, emoji=False)
     config = campaign.config
     found = best(config, campaign.state)
     best_value = None if found is None else found.value

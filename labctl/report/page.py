@@ -20,7 +20,7 @@ from labctl.widening import widening
 
 TEMPLATES = Path(__file__).parent / "templates"
 _BEST_SETTINGS = 12
-_TABLE_SETTINGS = 6
+_TABLE_SETTINGS = 5
 
 
 def page(view: View) -> str:

@@ -65,7 +65,9 @@ def _row(
     }
     optional: dict[str, Any] = {
         "predicted": _predicted(p.predictions),
-        "widened": max((rounded(q.widened) or 1.0 for q in p.predictions.values() if q.widened > 1), default=None),
+        "widened": max(
+            (rounded(q.widened) or 1.0 for q in p.predictions.values() if q.widened > 1), default=None
+        ),
         "domain": None if p.domain is None else domain_in_words(p.domain),
         "surprise": surprising.get(e.id),
         "surrogate": None if p.surrogate is None else p.surrogate[:12],

@@ -143,7 +143,9 @@ _ANSWERS = {
 def surprise_in_words(surprise: Surprise) -> str:
     """One surprising result, and what measuring it again has said."""
     side = "above" if surprise.z > 0 else "below"
-    return f"{number(abs(surprise.z))} standard deviations {side} its prediction; {_ANSWERS[surprise.replicate]}"
+    return (
+        f"{number(abs(surprise.z))} standard deviations {side} its prediction; {_ANSWERS[surprise.replicate]}"
+    )
 
 
 def widened_in_words(factor: float) -> str:

@@ -82,9 +82,7 @@ def rows_of(view: View) -> list[dict[str, str]]:
 
 def test_a_record_holds_the_prediction_beside_the_result(view: View) -> None:
     record = as_record(view.state["e0001"])
-    assert record["predictions"] == {
-        "yield": {"mean": 10.0, "sd": 3.0, "noise_sd": 4.0, "widened": 1.0}
-    }
+    assert record["predictions"] == {"yield": {"mean": 10.0, "sd": 3.0, "noise_sd": 4.0, "widened": 1.0}}
     assert record["values"] == {"yield": 20.0}
     # 20 lies 10 above 10, and one measurement scatters by sqrt(3^2 + 4^2) = 5.
     assert record["z"] == {"yield": 2.0}

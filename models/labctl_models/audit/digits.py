@@ -79,7 +79,9 @@ def resolution(values: Array) -> float | None:
     for places in range(COARSEST, FINEST + 1):
         scaled = values * 10.0**places
         # Decimal fractions are not exact in binary; a few units in the last place is not another digit.
-        on = np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))
+        # Nor may the allowance grow with the number until any number will do.
+        allowance = np.minimum(1e-9 * np.maximum(1.0, np.abs(scaled)), 1e-3)
+        on = np.abs(scaled - np.round(scaled)) <= allowance
         if float(np.mean(on)) >= ON_LATTICE:
             return 10.0**-places
     return None
@@ -107,6 +109,8 @@ def last_digits(values: Array) -> Rounding:
     kept = np.abs(values / unit - whole) <= ROUNDING_ERROR
     counts = np.bincount((np.abs(whole[kept]) % 10).astype(np.intp), minlength=10).astype(np.float64)
     n, k = int(counts.sum()), int(counts[0] + counts[5])
+    if n == 0:
+        raise NotApplicableError("no value is a multiple of the last digit that most of them share")
     return Rounding(unit, counts, max(0.0, (k / n - ROUND) / (1.0 - ROUND)), _at_least(k, n, ROUND))
 
 

@@ -167,7 +167,7 @@ def test_by_hand_from_proposal_to_result(hand_campaign: Written, labctl: Labctl)
         (["e0001", "--failed", "censored"], "yield: a censored result needs its bound"),
         (["e0001", "yield=3", "--failed", "censored"], "yield: has a value, and a censored result has"),
         (["e0001", "yield>much"], "yield: 'much' is no number"),
-        (["e0001", "yield>inf"], "yield: no value lies within these bounds"),
+        (["e0001", "yield>inf"], "yield: 'inf' bounds nothing"),
         (["e0001", "yield>5", "--failed", "infeasible"], "a bound is for censored results"),
     ],
 )

@@ -78,3 +78,10 @@ def test_too_few_or_too_narrow_says_so() -> None:
         last_digits(np.arange(10.0))
     with pytest.raises(NotApplicableError, match="few units"):
         last_digits(np.round(np.random.default_rng(5).normal(0, 2, 200)))
+
+
+@pytest.mark.parametrize("size", [1.0, 130.0, 1e6])
+def test_numbers_of_full_precision_were_computed_and_not_read(size: float) -> None:
+    values = size * np.random.default_rng(4).uniform(0.5, 1.5, 80)
+    with pytest.raises(NotApplicableError):
+        last_digits(values)
