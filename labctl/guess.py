@@ -28,7 +28,8 @@ _ID = re.compile(
 )
 _NAMED_ID = re.compile(r"(?:.*[ _:])?(?:id|uid|identifier|year|doi)", re.IGNORECASE)
 _WHO_OR_WHERE = re.compile(
-    r"(?:.*[ _:.-])?(?:operator|user|researcher|lab|laborator(?:y|ium)|institut(?:e|ion)|site|batch|lot|charge|date|day)",
+    r"(?:.*[ _:.-])?(?:operator|user|researcher|lab|laborator(?:y|ium)|institut(?:e|ion)|site"
+    r"|batch|lot|charge|date|day)",
     re.IGNORECASE,
 )
 _FEW_LEVELS = 0.34

@@ -61,7 +61,7 @@ class Limits:
         return tuple(sentence for sentence in found if sentence is not None)
 
     def forbids_all(self, name: str, low: float, high: float, unit: str) -> str | None:
-        """Say why this lab allows no value of a parameter from low to high, or None where it may allow one."""
+        """Say why this lab allows no value of a parameter from low to high; None where it may allow one."""
         at_low, at_high = self._violation(name, low, unit), self._violation(name, high, unit)
         if at_low is None or at_high is None:
             return None

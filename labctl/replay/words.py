@@ -39,11 +39,11 @@ def in_short(results: Results) -> list[str]:
             said.append(
                 f"Random search needs {chance:.0f} experiments on average for what {name} found in {found}."
             )
-    for pair in results["differences"]:
-        if pair["best"] and not pair["best"]["shown"] and not pair["top_share"]["shown"]:
-            said.append(
-                f"{len(results['seeds'])} seeds do not show that {pair['first']} and {pair['second']} differ."
-            )
+    said += [
+        f"{len(results['seeds'])} seeds do not show that {pair['first']} and {pair['second']} differ."
+        for pair in results["differences"]
+        if pair["best"] and not pair["best"]["shown"] and not pair["top_share"]["shown"]
+    ]
     return said
 
 

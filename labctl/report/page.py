@@ -16,7 +16,6 @@ from labctl.report import figures, look, rows, slices, words
 from labctl.scores import scored
 from labctl.state import CampaignState
 from labctl.view import View
-from labctl.widening import widening
 
 TEMPLATES = Path(__file__).parent / "templates"
 _BEST_SETTINGS = 12
@@ -56,7 +55,7 @@ def page(view: View) -> str:
         has_map="map" in drawn,
         has_predictions="parity" in drawn,
         trust=words.verdict_in_words(state.verdict),
-        widened=words.widened_in_words(widening(config, state)),
+        widened=words.widened_in_words(_widened(config, state)),
         made=_made(view),
         data=as_json(data),
         style=(TEMPLATES / "page.css").read_text("utf-8"),
@@ -115,6 +114,13 @@ def _best(view: View, kept: list[str]) -> dict[str, Any] | None:
         text = value if isinstance(value, str) else look.number(value)
         settings.append((name, text, look.pretty_unit(getattr(parameters[name], "unit", ""))))
     return {"settings": settings, "more": len(parameters) - len(names)}
+
+
+def _widened(config: CampaignConfig, state: CampaignState) -> float:
+    """The factor in the newest prediction of the goal, as it was written."""
+    goal, _ = config.goal
+    newest = (e.proposal.predictions[goal] for e in reversed(list(state)) if goal in e.proposal.predictions)
+    return next((predicted.widened for predicted in newest), 1.0)
 
 
 def _arms(state: CampaignState) -> list[tuple[Arm, int, str]]:

@@ -118,7 +118,7 @@ def progress_in_words(summary: Summary) -> str:
 
 
 _TRUST = {
-    "trusted": "It predicts whole regions that were held out, and not only the gaps between measured recipes.",
+    "trusted": "It predicts whole regions that were held out, not only the gaps between measured recipes.",
     "interpolation only": "It predicts between recipes that were measured, and nowhere else.",
     "lookup table": "It knows little more than the nearest recipe that was measured.",
 }

@@ -3,11 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.space.parameters import NUMERIC, Continuous, Integer, Ordinal, ends
+from labctl.space.parameters import NUMERIC, Integer, Ordinal, ends
 from labctl.space.space import LinearSystem, Space
 from labctl_drivers.protocol import Recipe
 
 Floats = NDArray[np.float64]
+_MOST_NODES = 2_000
+"""Of a mixed-integer programme; a limit in seconds would give another recipe on a slower machine."""
 
 
 class Numbers:
@@ -42,8 +44,7 @@ class Numbers:
             size = np.abs(scaled).max() or 1.0  # a solver's tolerance is absolute
             return scaled / size, rest / size
 
-        for mixture in self._space.mixtures.values():
-            equal.append(law(dict.fromkeys(mixture.parts, 1.0), mixture.total))
+        equal += [law(dict.fromkeys(m.parts, 1.0), m.total) for m in self._space.mixtures.values()]
         for constraint in self._space.constraints:
             for relation, number in constraint.sides():
                 row, rest = law(self._space.weights(constraint), number)
@@ -93,7 +94,7 @@ class Numbers:
             constraints=LinearConstraint(A, low, high),
             bounds=Bounds(np.zeros(len(cost)), upper),
             integrality=whole,
-            options={"time_limit": 5.0},
+            options={"node_limit": _MOST_NODES},
         )
         return None if found.x is None else np.asarray(found.x[: len(self.names)], dtype=np.float64)
 

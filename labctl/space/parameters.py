@@ -287,7 +287,8 @@ def reached_problem(parameter: Parameter, value: Setting) -> str | None:
         return f"{value!r} is not a finite number"
     low, high = ends(parameter)
     if not low - _FARTHEST * (high - low) <= value <= high + _FARTHEST * (high - low):
-        return f"{value:g} lies more than {_FARTHEST:g} times its range outside {low:g} to {high:g} {parameter.unit}"
+        asked = f"{low:g} to {high:g} {parameter.unit}"
+        return f"{value:g} lies more than {_FARTHEST:g} times its range outside {asked}"
     return None
 
 

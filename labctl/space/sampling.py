@@ -15,8 +15,13 @@ Floats = NDArray[np.float64]
 
 _ROUNDS = 60
 """How often a batch is drawn freely before other ways are tried."""
-_PATIENCE = 8
-"""After so many rounds fewer than one draw in twenty must have been lawful for the other ways to begin."""
+_PATIENCE = 64
+"""After so many free draws of which fewer than one in twenty was lawful, other ways are tried."""
+_RARE = 20
+_ROUNDED = 8
+"""How often a batch of rounded recipes is drawn."""
+_CORNERS = 16
+"""Corners of the polytope that walks start between, so that a long thin one is covered."""
 _MOST_REPAIRED = 32
 """Recipes that are found by a mixed-integer programme of their own, at some milliseconds each."""
 _WALK_STEPS = 40
@@ -48,15 +53,17 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> list[Recipe]:
     if not space.mixtures and not space.constraints:
         return [space.canonical(r) for r in space.decode(_free_draw(space, n, rng))]
     found: list[Recipe] = []
-    for tries in range(_ROUNDS):
+    drawn = 0
+    for _ in range(_ROUNDS):
         batch = max(n - len(found), 8)
         _add_lawful(space, found, _lawful_rows(space, _free_draw(space, batch, rng), rng), n)
-        if len(found) == n or (tries == _PATIENCE and len(found) < n / 2):
+        drawn += batch
+        if len(found) == n or (drawn >= _PATIENCE and len(found) * _RARE < drawn):
             break
     if len(found) < n:
         _add_rounded(space, found, n, rng)
     if not found:
-        raise NoRecipeError("no recipe obeys all of them together; loosen a constraint or a mixture")
+        raise NoRecipeError("no recipe was found that obeys all of them; loosen a constraint or a mixture")
     return found
 
 
@@ -74,9 +81,9 @@ def _add_rounded(space: Space, found: list[Recipe], n: int, rng: np.random.Gener
     """Add recipes whose numbers were drawn from the polytope of all laws and rounded, or repaired."""
     numbers = Numbers(space)
     laws, k = numbers.system, len(numbers.names)
-    for _ in range(_PATIENCE):
+    for _ in range(_ROUNDED):
         wanted = max(n - len(found), 8)
-        points = _walk(laws.A_eq, laws.b_eq, laws.A_ub, laws.b_ub, n=wanted, rng=rng)
+        points = _walk(laws.A_eq, laws.b_eq, laws.A_ub, laws.b_ub, n=wanted, rng=rng, corners=_CORNERS)
         if points is None:
             break
         drafts = space.decode(_free_draw(space, wanted, rng))
@@ -125,12 +132,17 @@ def _lawful_rows(space: Space, rows: Floats, rng: np.random.Generator) -> Iterat
         key = (used.tobytes(), b_eq.round(12).tobytes(), b_ub.round(12).tobytes())
         groups.setdefault(key, []).append(i)
         walks[key] = (used, b_eq, b_ub)
-    for key, members in groups.items():
+    empty = 0
+    for tried, (key, members) in enumerate(groups.items()):
+        if tried >= _PATIENCE and (tried - empty) * _RARE < tried:
+            return  # each group costs a linear programme, and hardly any can be met
         used, b_eq, b_ub = walks[key]
         points = _walk(system.A_eq[:, used], b_eq, system.A_ub[:, used], b_ub, n=len(members), rng=rng)
         if points is not None:
             rows[np.ix_(np.array(members), used)] = points
             yield from rows[members]
+        else:
+            empty += 1
 
 
 def _used_columns(space: Space, free: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
@@ -159,12 +171,20 @@ def _zero_level(space: Space, columns: NDArray[np.intp]) -> Floats:
 
 
 def _walk(
-    A_eq: Floats, b_eq: Floats, A_ub: Floats, b_ub: Floats, *, n: int, rng: np.random.Generator
+    A_eq: Floats,
+    b_eq: Floats,
+    A_ub: Floats,
+    b_ub: Floats,
+    *,
+    n: int,
+    rng: np.random.Generator,
+    corners: int = 0,
 ) -> Floats | None:
     """Draw from {A_eq x = b_eq, A_ub x <= b_ub, 0 <= x <= 1}, nearly uniformly, n x d; None if it is empty.
 
     n independent hit-and-run walks (Smith 1984) inside the null space of the equalities, all started at
-    the centre of the largest ball that fits (the Chebyshev centre, by a linear programme).
+    the centre of the largest ball that fits (the Chebyshev centre, by a linear programme), or, with
+    ``corners``, each between two of so many corners, since a walk never leaves the middle of a sliver.
     """
     from scipy.linalg import null_space  # noqa: PLC0415 - not every space needs it
     from scipy.optimize import linprog  # noqa: PLC0415
@@ -191,6 +211,10 @@ def _walk(
     x = np.tile(solution.x[:d], (n, 1))
     if len(A_eq):  # the programme meets an equality only to its own tolerance
         x += np.linalg.lstsq(A_eq, b_eq - A_eq @ x[0], rcond=None)[0]
+    if corners and inside.shape[1]:
+        ends = np.vstack([x[:1], _corners(A_eq, b_eq, walls, limits, n=corners, rng=rng)])
+        first, second = ends[rng.integers(len(ends), size=n)], ends[rng.integers(len(ends), size=n)]
+        x = first + rng.random((n, 1)) * (second - first)
     for _ in range(_WALK_STEPS if inside.shape[1] else 0):
         direction = rng.standard_normal((n, inside.shape[1])) @ inside.T
         slope, room = direction @ walls.T, np.maximum(limits - x @ walls.T, 0.0)
@@ -201,6 +225,27 @@ def _walk(
         x += (near + rng.random(n) * (far - near))[:, None] * direction
     inside_the_cube: Floats = np.clip(x, 0.0, 1.0)
     return inside_the_cube
+
+
+def _corners(
+    A_eq: Floats, b_eq: Floats, walls: Floats, limits: Floats, *, n: int, rng: np.random.Generator
+) -> Floats:
+    """Corners of a polytope that is not empty, farthest out in n random directions; at most n x d."""
+    from scipy.optimize import linprog  # noqa: PLC0415 - not every space needs it
+
+    found = []
+    for direction in rng.standard_normal((n, walls.shape[1])):
+        solution = linprog(
+            direction,
+            A_ub=walls,
+            b_ub=limits,
+            A_eq=A_eq if len(A_eq) else None,
+            b_eq=b_eq if len(A_eq) else None,
+            bounds=(None, None),
+        )
+        if solution.success:
+            found.append(solution.x)
+    return np.array(found).reshape(-1, walls.shape[1])
 
 
 def _exact(space: Space, recipe: Recipe) -> Recipe:

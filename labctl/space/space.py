@@ -53,7 +53,7 @@ class Space:
         """Parameter names, in order."""
         return tuple(self.parameters)
 
-    @property
+    @cached_property
     def units(self) -> dict[str, str]:
         """Unit of every numeric parameter."""
         return {name: p.unit for name, p in self.parameters.items() if isinstance(p, NUMERIC)}
@@ -120,8 +120,8 @@ class Space:
             used = sum(part > TOLERANCE * mixture.total for part in parts)
             if mixture.max_parts is not None and used > mixture.max_parts:
                 found.append(f"{name}: {used} parts are above zero, and at most {mixture.max_parts} may be")
-        for constraint in self.constraints:
-            terms = [w * float(recipe[name]) for name, w in self.weights(constraint).items()]
+        for constraint, weights in self._weighted:
+            terms = [w * float(recipe[name]) for name, w in weights.items()]
             for relation, number in constraint.sides():
                 slack = TOLERANCE * max(abs(number), *(abs(t) for t in terms))
                 off = sum(terms) - number
@@ -135,6 +135,10 @@ class Space:
                         f"{shown} is {sum(terms):g}, but must be {relation} {number:g} {constraint.unit}"
                     )
         return found
+
+    @cached_property
+    def _weighted(self) -> tuple[tuple[Linear, dict[str, float]], ...]:
+        return tuple((constraint, self.weights(constraint)) for constraint in self.constraints)
 
     def weights(self, constraint: Linear) -> dict[str, float]:
         """The constraint's weights for parameters in their own units."""

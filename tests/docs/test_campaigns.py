@@ -9,8 +9,8 @@ import pytest
 from labctl.config import CampaignModel, load_config
 from labctl.registry import ARMS, INSTRUMENTS
 from labctl_drivers.limits import load_limits
-from labctl_drivers.registry import build
 from labctl_drivers.protocol import Surroundings
+from labctl_drivers.registry import build
 from labctl_drivers.simulated.settings import BenchSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text(encoding="utf-8")

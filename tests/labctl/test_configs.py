@@ -16,7 +16,6 @@ from labctl.starter import configs_folder
 from labctl_drivers.limits import load_limits
 from labctl_drivers.simulated.bench import FurnaceBench
 
-
 ROWS = [("hplc", 1386), ("fullerenes", 246), ("crossed_barrel", 1800), ("mixture", 1040), ("alloy", 312)]
 
 

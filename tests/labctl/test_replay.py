@@ -17,7 +17,8 @@ from labctl.replay import Comparison, compare
 from labctl.replay.chance import random_search, reached_by, share_found
 from labctl.replay.results import best_so_far
 from labctl.replay.statistics import band, needed, paired_difference
-from labctl.replay.words import sentences, verdict
+from labctl.replay.terminal import by_level, show
+from labctl.replay.words import in_short, sentences, verdict
 
 CARD = """
 name: hill
@@ -113,6 +114,45 @@ def test_improve_beats_chance_on_a_smooth_hill_and_the_words_say_by_how_much(hil
     assert found["strategies"]["random"]["calibration"] is None
     assert sentences(found)[-1] == verdict(found)[-1]
     assert verdict(found)[-1].startswith("improve is ahead of random by ")
+
+
+def test_a_terminal_of_80_columns_shows_the_key_sentence_first_and_nothing_wider(
+    hill: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = compare(hill, ["improve", "random"], seeds=5, experiments=16, jobs=2).as_json()
+    for columns in ("80", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        show(found)
+        lines = capsys.readouterr().out.splitlines()
+        assert max(len(line.rstrip()) for line in lines) <= 80
+        assert lines[0] == in_short(found)[0]
+        assert lines[0].startswith("Random search needs ")
+        assert " ".join(" ".join(lines).split()).endswith(sentences(found)[-1])
+    level = found["levels"][0]
+    assert f"needs {level['random_exactly']['expected']:.0f} experiments on average" in in_short(found)[0]
+    assert in_short(found)[0].endswith(f"found in {level['needed']['improve']['median']}.")
+    assert "do not show" not in " ".join(in_short(found))
+
+
+def test_levels_with_the_same_figures_stand_in_one_row(hill: Path) -> None:
+    # With the whole table tried, both strategies end at its best reading.
+    found = compare(hill, ["novelty", "random"], seeds=1, experiments=80, jobs=1).as_json()
+    _, rows = by_level(found)
+    assert len({tuple(row[1:]) for row in rows}) == len(rows) < len(found["levels"])
+    assert any("novelty's median best = random's median best" in row[0] for row in rows)
+
+
+def test_what_came_in_the_common_start_is_no_strategy_s_merit_and_no_difference_is_told(hill: Path) -> None:
+    found = compare(hill, ["improve", "random"], seeds=2, experiments=6, jobs=1).as_json()
+    found["levels"][0]["needed"]["improve"]["median"] = 3
+    assert "came within the first 4 experiments, which are the same" in in_short(found)[0]
+    found["differences"][0]["best"]["shown"] = found["differences"][0]["top_share"]["shown"] = False
+    assert in_short(found)[-1].startswith("2 seeds do not show that ")
+
+
+def test_rows_and_recipes_are_told_apart(hill: Path) -> None:
+    found = compare(hill, ["random"], seeds=1, experiments=6, jobs=1).as_json()
+    assert "The table's 90 rows are 80 recipes, since some were measured more than once" in sentences(found)[0]
 
 
 def test_curves_follow_the_readings_in_either_direction(hill: Path) -> None:

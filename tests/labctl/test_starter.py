@@ -240,7 +240,8 @@ def test_units_in_a_line_of_their_own_reach_the_campaign_and_its_replay(tmp_path
 def test_what_looks_measured_is_told_and_who_and_where_are_left_out(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = "".join(
-        f"{100 + 10 * (i % 4)},{5 * (i // 4 % 3)},{'AB'[i % 2]},{'xyz'[i % 3]},{rng.random():.6f},{rng.random():.6f}\n"
+        f"{100 + 10 * (i % 4)},{5 * (i // 4 % 3)},{'AB'[i % 2]},{'xyz'[i % 3]},"
+        f"{rng.random():.6f},{rng.random():.6f}\n"
         for i in range(24)
     )
     started = _start(tmp_path, "T (C),t (min),Operator,batch,TOF (1/s),Yield\n" + rows, "Yield")

@@ -22,6 +22,7 @@ from labctl.space import (
 )
 
 quick = settings(max_examples=40, deadline=None)
+visible = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1).filter(str.strip)
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 
 
@@ -44,7 +45,9 @@ def parameters(draw: st.DrawFn) -> Parameter:
         return Ordinal(unit="mm", levels=tuple(sorted(levels)))
     if kind == "categorical":
         return Categorical(
-            choices=tuple(draw(st.lists(st.text(min_size=1), min_size=2, max_size=5, unique=True)))
+            choices=tuple(
+                draw(st.lists(visible, min_size=2, max_size=5, unique_by=lambda t: " ".join(t.split())))
+            )
         )
     return Formula(choices=("Fe2O3", "NaCl", "Al2O3", "SiO2"))
 
