@@ -1,6 +1,7 @@
 """What a campaign works with: its instrument, its pool of candidates, its table and the lab's limits."""
 
-import os
+import hashlib
+import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,9 +14,11 @@ import numpy as np
 from labctl.config import CampaignConfig, seconds_in
 from labctl.errors import RefusedError, RequestError
 from labctl.plural import counted, verb
+from labctl.files import refuse_odd
 from labctl.proposal import recipe_key
 from labctl.space import Formula, NoRecipeError, Space, sample
 from labctl.space.chemistry import refuse_no_formulas
+from labctl.space.parameters import NUMERIC, ends
 from labctl_drivers.limits import Limits, LimitsError, load_limits
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Recipe, Surroundings
 
@@ -45,7 +48,7 @@ class Bench:
     table: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     rows: tuple["HistoricalRow", ...] = ()
-    _read: dict[str, tuple[tuple[int, int], Limits]] = field(default_factory=dict, repr=False)
+    _read: dict[str, Limits] = field(default_factory=dict, repr=False)
 
     @cached_property
     def instrument(self) -> Instrument:
@@ -104,10 +107,12 @@ class Bench:
         if self.limits_file is None:
             return None
         try:
-            stat = os.stat(self.limits_file)  # noqa: PTH116 - the stamp of the file, as it is
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            if self._read.get("limits", (None,))[0] != stamp:
-                self._read["limits"] = (stamp, load_limits(self.limits_file))
+            # Neither its time nor its size tells for certain that a file is as it was.
+            refuse_odd(self.limits_file)
+            digest = hashlib.sha256(self.limits_file.read_bytes()).hexdigest()
+            known = self._read.get("limits")
+            if known is None or known.sha256 != digest:
+                known = self._read["limits"] = load_limits(self.limits_file)
         except LimitsError as error:
             raise RequestError(str(error)) from None
         except OSError as error:
@@ -115,7 +120,7 @@ class Bench:
                 f"the lab's hard limits cannot be read ({error.strerror}), so nothing may start",
                 file=self.limits_file,
             ) from None
-        return self._read["limits"][1]
+        return known
 
     def overdue(self) -> ExperimentFailed:
         """What is recorded when an instrument that ran on by itself never finishes."""
@@ -151,8 +156,8 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         bench = Bench(space, _builder(config), surroundings, seconds, limits_file, table)
         if instrument.kind != "hand":
             _check_options(config)
-    bench.limits()
     _check_laws(config, bench.space)
+    _check_limits(config, bench)
     return bench
 
 
@@ -225,6 +230,27 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             raise RequestError(error.what, file=config.path, key=key) from None
 
 
+def _check_limits(config: CampaignConfig, bench: Bench) -> None:
+    """See that the lab's hard limits leave something of every parameter, before anything is written."""
+    limits, space = bench.limits(), bench.space
+    if limits is None:
+        return
+    for name, parameter in space.parameters.items():
+        problem = None
+        if isinstance(parameter, NUMERIC):
+            column = () if space.pool is None else space.pool.columns[name]
+            low, high = (min(column), max(column)) if column else ends(parameter)
+            problem = limits.forbids_all(name, float(low), float(high), parameter.unit)
+        elif name in limits.limits:
+            problem = f"{name} is text, but {limits.path.name} limits a number"
+        if problem is not None:
+            raise RequestError(
+                f"leaves no recipe: {problem}; change the bounds in {config.path.name}, or ask who keeps the limits",
+                file=limits.path,
+                key=f"limits.{name}",
+            )
+
+
 def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | None]:
     if config.model.candidates is None:
         return config.space, None
@@ -234,14 +260,17 @@ def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | No
 
 
 def _builder(config: CampaignConfig) -> Callable[[Surroundings], Instrument]:
-    instrument = config.model.instrument
-
     def build_it(surroundings: Surroundings) -> Instrument:
         from labctl_drivers.registry import build  # noqa: PLC0415 - loads the driver
 
-        return build(instrument.kind, instrument.options, surroundings)
+        return build(config.model.instrument.kind, _options(config), surroundings)
 
     return build_it
+
+
+def _options(config: CampaignConfig) -> dict[str, bool | int | float | str]:
+    """The instrument's options; infinity is kept by its name."""
+    return {n: math.inf if v == "inf" else v for n, v in config.model.instrument.options.items()}
 
 
 def _check_options(config: CampaignConfig) -> None:
@@ -251,7 +280,7 @@ def _check_options(config: CampaignConfig) -> None:
 
     model = config.model
     try:
-        trial = build(model.instrument.kind, model.instrument.options, Surroundings())
+        trial = build(model.instrument.kind, _options(config), Surroundings())
     except ValueError as error:
         raise RequestError(str(error), file=config.path, key="instrument.options") from None
     for part, given, known in (

@@ -67,6 +67,10 @@ def _remedy(detail: Mapping[str, Any], known: Callable[[KeyPath], Sequence[str]]
             what = f"is {given!r}, but must be {context['expected']}"
         case "too_short":
             what = f"needs at least {context['min_length']}, and has {context['actual_length']}"
+        case "too_long":
+            what = (
+                f"may have at most {context['max_length']}, and has {context['actual_length']}; remove some"
+            )
         case _ if kind in _WANTED:
             what = f"is {_shown(given)}, but must be {_WANTED[kind]}"
         case _:

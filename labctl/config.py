@@ -1,6 +1,7 @@
 """YAML to a frozen CampaignConfig; the only reader of what a user typed about a campaign."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from labctl.space.parameters import (
     Whole,
     check_unit,
 )
+from labctl.space.laws import check_constraint, check_mixture
 from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 
 Name = str
@@ -81,6 +83,14 @@ class InstrumentConfig(Strict):
     time_limit: str = Field(
         default="1 hour", description="longest that one experiment may take, with its unit"
     )
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _infinity_by_name(cls, value: object) -> object:
+        # JSON, which the ledger is written in, has no infinity; the bench makes one of the word again.
+        if not isinstance(value, dict):
+            return value
+        return {k: "inf" if isinstance(v, float) and v == math.inf else v for k, v in value.items()}
 
     @field_validator("time_limit")
     @classmethod
@@ -176,11 +186,11 @@ class CampaignModel(Strict):
 
     campaign: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="short name")
     purpose: str = Field(default="", description="what the campaign is to find out, for people")
-    parameters: dict[Name, Parameter] = Field(min_length=1)
-    mixtures: dict[Name, Mixture] = Field(default_factory=dict)
-    constraints: tuple[Linear, ...] = ()
+    parameters: dict[Name, Parameter] = Field(min_length=1, max_length=1_000)
+    mixtures: dict[Name, Mixture] = Field(default_factory=dict, max_length=100)
+    constraints: tuple[Linear, ...] = Field(default=(), max_length=200)
     candidates: CandidatesConfig | None = None
-    objectives: dict[Name, Objective] = Field(min_length=1)
+    objectives: dict[Name, Objective] = Field(min_length=1, max_length=100)
     instrument: InstrumentConfig
     limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
     strategy: StrategyConfig = StrategyConfig()
@@ -190,7 +200,7 @@ class CampaignModel(Strict):
     retries: RetryConfig = RetryConfig()
     seed: Whole = Field(default=0, ge=0, lt=2**63)
 
-    @field_validator("parameters", "objectives")
+    @field_validator("parameters", "objectives", "mixtures")
     @classmethod
     def _names_are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
@@ -210,49 +220,15 @@ class CampaignModel(Strict):
                 "and goal: observe to the others"
             )
         for name, mixture in self.mixtures.items():
-            self._check_mixture(name, mixture)
+            check_mixture(name, mixture, self.parameters)
         for i, constraint in enumerate(self.constraints):
-            self._check_constraint(f"constraints.{i}", constraint)
+            check_constraint(f"constraints.{i}", constraint, self.parameters)
         self._check_instrument()
         if self.law is not None:
             self.law.written(self.parameters)
         if self.budget.target is not None:
             self._check_target(self.budget.target, wanted[0])
         return self
-
-    def _check_mixture(self, name: str, mixture: Mixture) -> None:
-        least, most = 0.0, 0.0
-        for part in mixture.parts:
-            p = self.parameters.get(part)
-            if not isinstance(p, Continuous) or p.scale != "linear":
-                raise ValueError(f"mixtures.{name}: {part} is no continuous parameter with a linear scale")
-            if p.unit != mixture.unit:
-                raise ValueError(
-                    f"mixtures.{name}: {part} is in {p.unit}, the total in {mixture.unit}; use one unit"
-                )
-            least, most = least + p.low, most + p.high
-        if not least <= mixture.total <= most:
-            raise ValueError(
-                f"mixtures.{name}: parts between {least:g} and {most:g} cannot add up to {mixture.total:g}"
-            )
-        above_zero = sum(self.parameters[part].low > 0 for part in mixture.parts)  # type: ignore[union-attr]
-        if mixture.max_parts is not None and above_zero > mixture.max_parts:
-            raise ValueError(
-                f"mixtures.{name}: {above_zero} parts have low above 0, but max_parts is {mixture.max_parts}"
-            )
-
-    def _check_constraint(self, place: str, constraint: Linear) -> None:
-        for name in constraint.terms:
-            parameter = self.parameters.get(name)
-            if not isinstance(parameter, NUMERIC):
-                raise ValueError(f"{place}.terms: {name} is no numeric parameter")  # noqa: TRY004 - for pydantic
-            if units.factor(parameter.unit, constraint.unit) is None:
-                raise ValueError(
-                    f"{place}: {name} in {parameter.unit} cannot be added up in {constraint.unit}; "
-                    "use units that convert by a factor"
-                )
-            if constraint.equals is not None and not isinstance(parameter, Continuous):
-                raise ValueError(f"{place}: equals needs continuous parameters, and {name} is none")
 
     def _check_instrument(self) -> None:
         kind = self.instrument.kind

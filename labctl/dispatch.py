@@ -1,11 +1,11 @@
 """From an approved experiment to its outcome: what an instrument is told, and how its answer is written."""
 
-import math
 from collections.abc import Mapping
 
 from labctl import units
 from labctl.config import CampaignConfig
-from labctl.proposal import Intent, Interval, Outcome, jsonable
+from labctl.errors import RequestError
+from labctl.proposal import Intent, Interval, Outcome, is_wild, jsonable, writable
 from labctl.space.parameters import reached_problem
 from labctl.state import Experiment
 from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading, Setting
@@ -39,7 +39,7 @@ def outcome(
 ) -> Outcome:
     """What an instrument said, as the ledger keeps it: in the campaign's units, and typed if it failed.
 
-    A reading whose goal is missing or is not a finite number is a bad reading; what is only observed may
+    A reading whose goal is missing or is no believable number is a bad reading; what is only observed may
     be absent.
 
     Args:
@@ -63,7 +63,7 @@ def outcome(
         status="measured" if failure is None else "failed",
         kind=None if failure is None else failure.kind,
         stage=None if failure is None else failure.stage,
-        message="" if failure is None else failure.message,
+        message="" if failure is None else writable(failure.message),
         values=values,
         bounds={} if failure is None else _bounds(failure, config, quantities or {}),
         actual=actual,
@@ -102,7 +102,7 @@ def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float],
                 problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
             continue
         value = float(reading.values[name]) * conversion
-        if math.isfinite(value):
+        if not is_wild(value):
             values[name] = value
         elif objective.goal != "observe":
             problems.append(f"{name} is {value}")
@@ -128,7 +128,27 @@ def _bounds(
         conversion = units.factor(reading_units.get(name, unit), unit)
         if conversion is not None:
             found[name] = Interval(
-                low=None if bound.low is None or math.isinf(bound.low) else bound.low * conversion,
-                high=None if bound.high is None or math.isinf(bound.high) else bound.high * conversion,
+                low=_end(bound.low, conversion), high=_end(bound.high, conversion)
             )
     return found
+
+
+def _end(value: float | None, conversion: float) -> float | None:
+    return None if value is None or is_wild(value * conversion) else value * conversion
+
+
+def refuse_wild(outcome: Outcome) -> None:
+    """See that what a person brings can be written down and computed with.
+
+    Raises:
+        RequestError: a value is larger than any reading, or a text holds half a character.
+    """
+    for name, value in outcome.values.items():
+        if is_wild(value):
+            raise RequestError(f"is {value:g}, which is larger than any reading; look at it again", key=name)
+    for name, bound in outcome.bounds.items():
+        if any(is_wild(end) for end in (bound.low, bound.high) if end is not None):
+            raise RequestError("has a bound that is larger than any reading; look at it again", key=name)
+    for key, text in (("--message", outcome.message), ("--by", outcome.source)):
+        if text != writable(text):
+            raise RequestError("holds half a character, which no file can hold; type it anew", key=key)

@@ -14,6 +14,9 @@ Arm = Literal["initial", "improve", "explore", "novelty", "random", "replicate",
 """Why a recipe was chosen."""
 
 
+_LARGEST_READING = 1e150
+
+
 class Written(BaseModel):
     """A frozen value that is kept in the ledger as canonical JSON."""
 
@@ -178,6 +181,16 @@ def recipe_key(recipe: Recipe) -> str:
     return canonical_json({k: float(v) if isinstance(v, int | float) else v for k, v in recipe.items()})
 
 
+def writable(text: str) -> str:
+    """The text with a question mark for every half of a character, which no UTF-8 file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def is_wild(value: float) -> bool:
+    """Whether a number is larger than any reading: its square, which models need, has no room in a float."""
+    return not abs(value) <= _LARGEST_READING
+
+
 def jsonable(value: object) -> Json:
     """A raw reading in plain JSON types; numbers that JSON cannot hold become their names as text."""
     if isinstance(value, Mapping):
@@ -186,7 +199,9 @@ def jsonable(value: object) -> Json:
         return [jsonable(v) for v in value]
     if hasattr(value, "tolist"):
         return jsonable(value.tolist())
-    if isinstance(value, bool | int | str) or value is None:
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, bool | int) or value is None:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

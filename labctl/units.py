@@ -36,6 +36,17 @@ _ALIASES = {
 }
 
 
+USUAL = frozenset(
+    (  # noqa: SIM905 - words in lines read better than a list of a hundred lines
+        "dimensionless percent ppm mm cm m um µm nm angstrom inch degC degF kelvin K "
+        "second s minute min hour h day ms kg g gram mg ug µg t mol mmol umol M mM "
+        "l L ml mL ul µl uL cm^3 m^3 mm^2 cm^2 m^2 g/cm^3 kg/m^3 g/l g/L mg/ml mol/l mol/L "
+        "ml/min mL/min l/min L/min K/min degree radian Pa kPa MPa GPa bar mbar atm torr N kN J kJ kJ/mol "
+        "eV meV keV W kW V mV kV A mA uA ohm kohm S S/cm S/m Hz kHz MHz GHz rpm HV equivalent T"
+    ).split()
+)
+"""Units that labs use every day; known without building pint's registry, which takes half a second."""
+
 # pint computes what it parses, and 9**9**9**9 would never end: only names, small powers, products and
 # quotients come before it.
 _TERM = r"\(*\s*(?:1|[^\W\d]\w*|%)(?:\s*(?:\*\*|\^)\s*\(?-?\d{1,2}(?:\.\d)?\)?|[⁻¹²³⁴-⁹]+)?\s*\)*"
@@ -61,8 +72,8 @@ def canonical(text: str) -> str | None:
     """
     text = text.strip()
     text = _ALIASES.get(text, text)
-    if text == UNKNOWN:
-        return UNKNOWN
+    if text == UNKNOWN or text in USUAL:
+        return text
     if len(text) > 60 or not _UNIT.fullmatch(text):  # noqa: PLR2004 - no unit is longer, and pint parses what it is given
         return None
     return _parsed(text)
@@ -89,6 +100,14 @@ def _parsed(text: str) -> str | None:
     return text
 
 
+# The time limit of every campaign is asked for, and mostly in one of these.
+_SECONDS = {
+    (unit, "second"): seconds
+    for units, seconds in (("s second", 1.0), ("min minute", 60.0), ("h hour", 3600.0), ("day", 86400.0))
+    for unit in units.split()
+}
+
+
 def factor(source: str, target: str) -> float | None:
     """What to multiply a number in ``source`` with to have it in ``target``; None if impossible.
 
@@ -98,6 +117,8 @@ def factor(source: str, target: str) -> float | None:
         return 1.0
     if UNKNOWN in (source, target):
         return None
+    if (source, target) in _SECONDS:
+        return _SECONDS[source, target]
     import pint  # noqa: PLC0415
 
     ureg = registry()

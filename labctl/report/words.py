@@ -135,7 +135,7 @@ def verdict_in_words(verdict: Mapping[str, Any] | None) -> tuple[str, str] | Non
 
 _ANSWERS = {
     "waiting": "it has not been measured again yet",
-    "agrees": "measured again, it came out as before: something new, or something nobody recorded",
+    "agrees": "measured again, it came out so too: something new, or something nobody recorded",
     "disagrees": "measured again, it came out as predicted: the first reading was wrong",
 }
 

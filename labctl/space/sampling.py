@@ -82,7 +82,7 @@ def _add_rounded(space: Space, found: list[Recipe], n: int, rng: np.random.Gener
     numbers = Numbers(space)
     laws, k = numbers.system, len(numbers.names)
     for _ in range(_ROUNDED):
-        wanted = max(n - len(found), 8)
+        before, wanted = len(found), max(n - len(found), 8)
         points = _walk(laws.A_eq, laws.b_eq, laws.A_ub, laws.b_ub, n=wanted, rng=rng, corners=_CORNERS)
         if points is None:
             break
@@ -97,6 +97,8 @@ def _add_rounded(space: Space, found: list[Recipe], n: int, rng: np.random.Gener
         _add_lawful(space, found, _lawful_rows(space, space.encode(drafts), rng), n)
         if len(found) == n:
             return
+        if len(found) == before:
+            break
     for _ in range(min(n - len(found), _MOST_REPAIRED)):
         columns = numbers.nearest(rng.random(k))
         if columns is None:

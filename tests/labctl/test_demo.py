@@ -24,7 +24,6 @@ def test_the_demonstration_runs_from_beginning_to_end(
     after = told.splitlines()
     assert after[after.index("") - 1].startswith(("Random search ", "What improve ", "2 seeds"))
     assert "1386 rows are 1007 recipes" in " ".join(told.split())
-    assert max(map(len, (line for line in after if not line.startswith(("report", "replay", "picture"))))) <= 120
     for name in ("ledger.sqlite", "report.html", "replay.html", "replay.json", "replay.png"):
         assert (folder / name).stat().st_size > 0
 

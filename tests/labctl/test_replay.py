@@ -152,7 +152,9 @@ def test_what_came_in_the_common_start_is_no_strategy_s_merit_and_no_difference_
 
 def test_rows_and_recipes_are_told_apart(hill: Path) -> None:
     found = compare(hill, ["random"], seeds=1, experiments=6, jobs=1).as_json()
-    assert "The table's 90 rows are 80 recipes, since some were measured more than once" in sentences(found)[0]
+    assert (
+        "The table's 90 rows are 80 recipes, since some were measured more than once" in sentences(found)[0]
+    )
 
 
 def test_curves_follow_the_readings_in_either_direction(hill: Path) -> None:

@@ -7,25 +7,27 @@ import math
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from labctl.campaign import Campaign
 from labctl.errors import RequestError
-from labctl.proposal import Alternative, Interval, Outcome, Predicted, Proposal
+from labctl.proposal import Alternative, Interval, Outcome, Predicted, Proposal, Stamp
 from labctl.report import page, write_report
 from labctl.report.figures import progress
 from labctl.report.look import ARMS, FAILURES, number, pretty_unit
 from labctl.report.picture import picture
 from labctl.report.slices import MOST_PANELS, epsilon_squared, ranked
-from labctl.report.words import calibration_in_words, expected_inside
+from labctl.report.words import calibration_in_words, expected_inside, verdict_in_words
 from labctl.summary import Calibration
 from labctl.view import View, look
 from labctl_drivers.protocol import FailureKind
+from labctl_models.validation.gate import Level
 
 Views = Callable[..., View]
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \u2028 'q' \"d\" Ωµ"
@@ -151,13 +153,18 @@ def test_what_people_write_stays_text(view_from: Views) -> None:
         "purpose": NASTY,
         "parameters": {
             "<b>dose</b>": {"kind": "continuous", "unit": "gram", "low": 0, "high": 1},
-            "salt": {"kind": "categorical", "choices": [NASTY, "NaCl"]},
+            "salt": {"kind": "categorical", "choices": [NASTY.replace("\u2028", ""), "NaCl"]},
         },
         "objectives": {"<i>cost</i> & </script>": {"goal": "minimize", "unit": "percent"}},
     }
     goal = "<i>cost</i> & </script>"
     proposal = Proposal(
-        recipe={"<b>dose</b>": 0.5, "salt": NASTY}, arm="expert", because=NASTY, data="", code=NASTY, seed=0
+        recipe={"<b>dose</b>": 0.5, "salt": NASTY.replace("\u2028", "")},
+        arm="expert",
+        because=NASTY,
+        data="",
+        code=NASTY,
+        seed=0,
     )
     result = Outcome(status="measured", values={goal: 1.0}, source=NASTY, message=NASTY, raw={NASTY: NASTY})
     shown = Page(page(view_from(campaign, [(proposal, result)] * 3)))
@@ -170,6 +177,59 @@ def test_what_people_write_stays_text(view_from: Views) -> None:
     # plotly reads tags in what it draws, so they come to it as entities.
     assert "<" not in shown.data["figures"]["progress"]["layout"]["yaxis"]["title"]["text"]
     assert not any("<" in t for t in shown.data["figures"]["slice-1"]["layout"]["xaxis"].get("ticktext", []))
+
+
+def test_the_page_says_in_words_how_far_to_trust_where_it_lies_and_what_surprised(view_from: Views) -> None:
+    near = [done(i, measured(10.0 + 0.1 * (i % 3)), predicted=10.0) for i in range(11)]
+    proposal, _ = done(11, None, predicted=10.0)
+    wide = {"cost": Predicted(mean=10.0, sd=1.0, widened=2.5)}
+    stamp = Stamp(where="outside", percentile=1.0, nearest_success="e0003", nearest_failure="e0005")
+    far = proposal.model_copy(update={"predictions": wide, "domain": stamp})
+    view = view_from(CAMPAIGN, [*near, (far, measured(90.0)), (far, measured(91.0))])
+    verdict = {"verdict": "lookup table", "reason": "No candidate beats <the> mean.", "n": 12}
+    shown = Page(page(replace(view, state=replace(view.state, verdict=verdict))))
+    words = " ".join(shown.words.split())
+    assert "By the last validation, on 12 results: lookup table." in words
+    assert "No candidate beats <the> mean." in words
+    assert "Predictions are now written 2.5 times as wide as the surrogate says" in words
+    assert "standard deviations above its prediction; measured again, it came out so too" in words
+    row = shown.data["rows"][11]
+    assert row["domain"] == (
+        "outside the region that had been measured, nearest result e0003, nearest failure e0005"
+    )
+    assert row["widened"] == 2.5
+    assert row["surprise"].startswith("80 standard deviations above")
+    assert not {"domain", "widened", "surprise"} & set(shown.data["rows"][0])
+
+
+def test_every_verdict_that_the_gate_can_give_has_words() -> None:
+    for level in get_args(Level):
+        told = verdict_in_words({"verdict": level, "reason": "why", "n": 20})
+        assert told is not None
+        assert not told[0].endswith(f"{level}.")
+    assert verdict_in_words(None) is None
+
+
+def test_few_experiments_have_ticks_at_whole_numbers_that_stand_apart(view_from: Views) -> None:
+    data = Page(page(view_from(CAMPAIGN, [done(i, measured(1.0), predicted=1.0) for i in range(1)]))).data
+    figure = data["figures"]["surprises"]["layout"]
+    assert (figure["xaxis"]["dtick"], figure["xaxis2"]["dtick"]) == (1, 1)
+    assert figure["xaxis"]["range"] == pytest.approx([0.2, 1.8])
+    assert figure["xaxis2"]["domain"][0] - figure["xaxis"]["domain"][1] > 0.05
+    assert data["figures"]["progress"]["layout"]["xaxis"]["dtick"] == 1
+
+
+@pytest.mark.parametrize(
+    ("n", "within", "said"),
+    [
+        (1, 0.0, "The one result with a prediction lay outside the 95 % interval written down before it."),
+        (1, 1.0, "The one result with a prediction lay inside the 95 % interval written down before it."),
+        (4, 0.5, "Two of the four results with a prediction lay inside the 95 % interval written"),
+        (5, 0.8, "4 of 5 results (80%) lay inside"),
+    ],
+)
+def test_few_results_are_counted_in_words_and_not_in_percent(n: int, within: float, said: str) -> None:
+    assert calibration_in_words(Calibration(n=n, within_95=within, rms_z=1.0)).startswith(said)
 
 
 def test_the_curve_is_the_best_so_far_and_failures_stand_below_it(view_from: Views) -> None:
