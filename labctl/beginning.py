@@ -1,6 +1,7 @@
 """How a campaign begins, and what may not change between its beginning and now."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.bench import Bench
@@ -8,6 +9,7 @@ from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.ledger import Ledger
 from labctl.strategy import code_version
+from labctl_drivers.memory import knows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +49,24 @@ def refuse_by_hand(config: CampaignConfig) -> None:
             "is hand, so there is nothing to run; use `labctl propose` and `labctl record`",
             file=config.path,
             key="instrument.kind",
+        )
+
+
+def refuse_forgotten(config: CampaignConfig, bench: Bench, ledger: Path) -> None:
+    """See that no instrument remembers attempts of this campaign where its ledger is gone.
+
+    The numbers of its experiments would begin anew, and each attempt would pass for one under way.
+
+    Raises:
+        RequestError: names the folder with the instruments' memory.
+    """
+    folder = bench.surroundings.folder
+    gone = not ledger.exists() or (ledger.is_file() and ledger.stat().st_size == 0)
+    if folder is not None and gone and knows(folder, f"{config.name}/{bench.token}/"):
+        raise RequestError(
+            f"the instrument remembers attempts of this campaign, but {ledger.name} is gone; put it back, or "
+            "begin anew with --folder",
+            file=folder,
         )
 
 

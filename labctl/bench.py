@@ -13,8 +13,8 @@ import numpy as np
 
 from labctl.config import CampaignConfig, seconds_in
 from labctl.errors import RefusedError, RequestError
-from labctl.plural import counted, verb
 from labctl.files import refuse_odd
+from labctl.plural import counted, verb
 from labctl.proposal import recipe_key
 from labctl.space import Formula, NoRecipeError, Space, sample
 from labctl.space.chemistry import refuse_no_formulas
@@ -245,7 +245,7 @@ def _check_limits(config: CampaignConfig, bench: Bench) -> None:
             problem = f"{name} is text, but {limits.path.name} limits a number"
         if problem is not None:
             raise RequestError(
-                f"leaves no recipe: {problem}; change the bounds in {config.path.name}, or ask who keeps the limits",
+                f"leaves no recipe: {problem}; change {config.path.name}, or ask who keeps the limits",
                 file=limits.path,
                 key=f"limits.{name}",
             )

@@ -1,19 +1,20 @@
 """The loop: fold the ledger, propose, review, dispatch, record; and the one object that holds it together."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labctl import review
-from labctl.beginning import first_event, refuse_by_hand, seed_that_holds
+from labctl.beginning import first_event, refuse_by_hand, refuse_forgotten, seed_that_holds
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
-from labctl.dispatch import answered, attempt_of, outcome
+from labctl.dispatch import answered, attempt_of, not_started, outcome, refuse_wild
 from labctl.errors import RefusedError, RequestError
-from labctl.ledger import Ledger
+from labctl.ledger import Entry, Ledger
 from labctl.proposal import Decision, Intent, Interval, Outcome
+from labctl.review import Keeper, refuse_none_left, why_none_is_left
 from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
 from labctl.stopping import why_to_stop
 from labctl.strategy import code_version, propose
@@ -50,6 +51,7 @@ class Campaign:
         self._folder = folder
         self._lane: Lane | None = None
         self._stop_reason: str | None = None
+        self._keeper = Keeper(None, {})
         self._state = fold(ledger.events())
         self._begin()
 
@@ -70,6 +72,7 @@ class Campaign:
         where = Path(folder) if folder is not None else config.folder
         # Everything that can be wrong with the request is found before anything is written.
         bench = set_up(config, folder=where, seed=config.model.seed if seed is None else seed)
+        refuse_forgotten(config, bench, where / "ledger.sqlite")
         ledger = Ledger.write(where / "ledger.sqlite")
         try:
             seed = seed_that_holds(ledger, config, bench, seed)
@@ -118,7 +121,7 @@ class Campaign:
         while (why := self._why_to_stop(budget)) is None:
             experiment = self.step()
             if experiment is None:
-                why = ("exhausted", "every candidate was tried")
+                why = why_none_is_left(self.bench.space, self._state, self._keeper)
                 break
             if watch is not None:
                 watch(experiment)
@@ -137,7 +140,11 @@ class Campaign:
     # By hand ----------------------------------------------------------------------------------------
 
     def propose(self, n: int = 1) -> list[Experiment]:
-        """Propose n experiments for a person to carry out; each waits until its result is recorded."""
+        """Propose n experiments for a person to carry out; each waits until its result is recorded.
+
+        Raises:
+            RefusedError: the lab's hard limits leave no recipe.
+        """
         proposed = []
         for _ in range(n):
             self._validate()
@@ -145,6 +152,8 @@ class Campaign:
             if experiment is None:
                 break
             proposed.append(experiment)
+        if not proposed:
+            refuse_none_left(self.bench.space, self._state, self._keeper)
         return proposed
 
     def record(
@@ -189,10 +198,13 @@ class Campaign:
             bounds=bounds or {},
             by=by,
         )
+        refuse_wild(result)
+        entries = [Entry("outcome", result.body(), found.id, 1)]
         if found.decision is None:
             decision = Decision(verdict="approved", by=by, reason="carried out by hand")
-            self._append("decision", decision.body(), found.id, 0)
-        self._append("outcome", result.body(), found.id, 1)
+            entries.insert(0, Entry("decision", decision.body(), found.id, 0))
+        # Both or neither: a decision without its outcome would leave the experiment half recorded.
+        self._append_all(entries)
         return self._state[found.id]
 
     def expert(self, recipe: Recipe, *, because: str = "asked for by a person") -> Experiment:
@@ -205,7 +217,7 @@ class Campaign:
         if problems:
             raise RequestError(f"{problems[0]}; change the recipe")
         wanted = self.bench.space.canonical(recipe)
-        if not self._allowed(wanted):
+        if not Keeper(self.bench.limits(), self.bench.space.units).allows(wanted):
             raise RequestError("the recipe breaks the lab's hard limits; change it")
         proposed = self._propose("hand", only=(wanted, because))
         assert proposed is not None  # noqa: S101 - only a choice can run out of candidates
@@ -254,12 +266,13 @@ class Campaign:
         return next((e for e in self._state.pending if e.proposal.route == "lane"), None)
 
     def _propose(self, route: str, only: tuple[Recipe, str] | None = None) -> Experiment | None:
+        keeper = self._keeper = Keeper(self.bench.limits(), self.bench.space.units)
         proposed = propose(
             self.config,
             self.bench.space,
             self._state,
             seed=self.seed,
-            allowed=self._allowed,
+            allowed=keeper.allows,
             route=route,
             predict_always=self.predict_always,
             only=only,
@@ -267,11 +280,9 @@ class Campaign:
         )
         if proposed is None:
             return None
-        for card in proposed.cards:
-            if card["hash"] not in self._state.cards:
-                self._append("surrogate", card)
+        new = {c["hash"]: Entry("surrogate", c) for c in proposed.cards if c["hash"] not in self._state.cards}
         name = experiment_id(len(self._state) + 1)
-        self._append("proposal", proposed.proposal.body(), name, 0)
+        self._append_all([*new.values(), Entry("proposal", proposed.proposal.body(), name, 0)])
         return self._state[name]
 
     def _review(self, experiment: Experiment) -> Experiment:
@@ -317,13 +328,7 @@ class Campaign:
         # Asked a third time, just before anything moves: the file may have changed since the decision.
         rejection = review.by_rule(experiment.proposal, self.bench.space, self.bench.limits())
         if rejection.verdict == "rejected":
-            return Outcome(
-                status="failed",
-                kind="aborted",  # type: ignore[arg-type] # pydantic makes it a FailureKind
-                stage="limits",
-                message=f"not started: {rejection.reason}",
-                source="limits",
-            )
+            return not_started(rejection.reason)
         finished = self._open_lane().run(
             self.bench.instrument, attempt_of(experiment, experiment.intents[-1], self.config)
         )
@@ -341,10 +346,6 @@ class Campaign:
     def _key(self, experiment: Experiment, number: int) -> str:
         return f"{self._state.campaign['token']}/{experiment.id}/{number}" if self._state.campaign else ""
 
-    def _allowed(self, recipe: Recipe) -> bool:
-        limits = self.bench.limits()
-        return limits is None or not limits.violations(recipe, self.bench.space.units)
-
     def _open_lane(self) -> "Lane":
         if self._lane is None:
             from labctl_drivers.engine import Lane, LaneError  # noqa: PLC0415 - bluesky takes a moment to import
@@ -357,7 +358,7 @@ class Campaign:
                 raise RefusedError(f"{error}; the attempt was not started") from error
         return self._lane
 
-    # The ledger -------------------------------------------------------------------------------------
+    # The ledger, and ending --------------------------------------------------------------------------
 
     def _begin(self) -> None:
         content = self.config.as_json()
@@ -369,10 +370,10 @@ class Campaign:
     def _append(
         self, kind: str, body: Mapping[str, Any], experiment: str | None = None, attempt: int | None = None
     ) -> None:
-        event = self._ledger.append(kind, body, experiment=experiment, attempt=attempt)
-        self._state = self._state.extend((event,))
+        self._append_all([Entry(kind, body, experiment, attempt)])
 
-    # Ending -----------------------------------------------------------------------------------------
+    def _append_all(self, entries: Sequence[Entry]) -> None:
+        self._state = self._state.extend(self._ledger.append_all(entries))
 
     def _why_to_stop(self, budget: int) -> tuple[str, str] | None:
         if self._stop_reason is not None:

@@ -16,8 +16,8 @@ from labctl.errors import RequestError
 from labctl.law import LawConfig
 from labctl.registry import ARMS, INSTRUMENTS
 from labctl.space import Linear, Mixture, Parameter, Space
+from labctl.space.laws import check_constraint, check_mixture
 from labctl.space.parameters import (
-    NUMERIC,
     Categorical,
     Continuous,
     Formula,
@@ -28,7 +28,6 @@ from labctl.space.parameters import (
     Whole,
     check_unit,
 )
-from labctl.space.laws import check_constraint, check_mixture
 from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 
 Name = str

@@ -74,6 +74,17 @@ def outcome(
     )
 
 
+def not_started(reason: str) -> Outcome:
+    """What is recorded of an attempt that the lab's hard limits forbade at the last moment."""
+    return Outcome(
+        status="failed",
+        kind=FailureKind.ABORTED,
+        stage="limits",
+        message=f"not started: {reason}",
+        source="limits",
+    )
+
+
 def answered(
     answer: Answer, config: CampaignConfig, *, source: str, quantities: Mapping[str, str] | None = None
 ) -> Outcome | None:
@@ -127,9 +138,7 @@ def _bounds(
         unit = config.model.objectives[name].unit
         conversion = units.factor(reading_units.get(name, unit), unit)
         if conversion is not None:
-            found[name] = Interval(
-                low=_end(bound.low, conversion), high=_end(bound.high, conversion)
-            )
+            found[name] = Interval(low=_end(bound.low, conversion), high=_end(bound.high, conversion))
     return found
 
 

@@ -199,10 +199,8 @@ def jsonable(value: object) -> Json:
         return [jsonable(v) for v in value]
     if hasattr(value, "tolist"):
         return jsonable(value.tolist())
-    if isinstance(value, str):
-        return writable(value)
     if isinstance(value, bool | int) or value is None:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return str(value)
+    return writable(str(value))

@@ -1,8 +1,36 @@
 """Who says yes to a proposal: a rule that keeps the lab's hard limits, until a person is asked."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labctl.errors import RefusedError
 from labctl.proposal import Decision, Proposal
 from labctl.space import Space
+from labctl.state import CampaignState
 from labctl_drivers.limits import Limits
+from labctl_drivers.protocol import Recipe
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Says which recipes keep the lab's hard limits, and remembers why the first one did not.
+
+    Attributes:
+        limits: of the lab; None where it has none.
+        units: of the recipes' numbers.
+        refusal: the first thing that was not allowed.
+    """
+
+    limits: Limits | None
+    units: Mapping[str, str]
+    refusal: str | None = None
+
+    def allows(self, recipe: Recipe) -> bool:
+        """Whether a recipe keeps the limits."""
+        violations = () if self.limits is None else self.limits.violations(recipe, self.units)
+        if violations and self.refusal is None:
+            self.refusal = violations[0]
+        return not violations
 
 
 def by_rule(proposal: Proposal, space: Space, limits: Limits | None) -> Decision:
@@ -17,3 +45,23 @@ def by_rule(proposal: Proposal, space: Space, limits: Limits | None) -> Decision
     if problems:
         return Decision(verdict="rejected", by="space", reason="; ".join(problems))
     return Decision(verdict="approved", by="rule", reason="within the space and the hard limits")
+
+
+def why_none_is_left(space: Space, state: CampaignState, keeper: Keeper) -> tuple[str, str]:
+    """Status and reason for a campaign that has no recipe left to propose."""
+    if keeper.limits is None or keeper.refusal is None:
+        return "exhausted", "every candidate was tried"
+    if space.pool is not None and len(state):
+        return "exhausted", f"every candidate that {keeper.limits.path.name} allows was tried"
+    return "halted", f"the lab's hard limits in {keeper.limits.path} leave no recipe ({keeper.refusal})"
+
+
+def refuse_none_left(space: Space, state: CampaignState, keeper: Keeper) -> None:
+    """Say why nothing can be proposed, unless everything was.
+
+    Raises:
+        RefusedError: the lab's hard limits leave no recipe.
+    """
+    status, why = why_none_is_left(space, state, keeper)
+    if status == "halted":
+        raise RefusedError(why)

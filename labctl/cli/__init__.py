@@ -1,13 +1,12 @@
 """The commands; each calls one function of the package. Nothing heavy is imported before it is needed."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
 from labctl.cli.app import app
-from labctl.cli.output import complain
+from labctl.cli.output import UnsaidError, can_speak, complain, fall_silent
 from labctl.errors import LabctlError
 
 __all__ = ["main"]
@@ -22,15 +21,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; whatever goes wrong is said in one sentence."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    if not can_speak():
+        # Before anything is done that nobody would hear of.
+        return complain("stdout is closed; give the output somewhere to go", 2, as_json=False)
     try:
         result = app(args=given, prog_name="labctl", standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as error:
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read the output has left; what is still held for them goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has left.
+        fall_silent()
         return _BROKEN_PIPE
+    except UnsaidError as error:
+        fall_silent()
+        return complain(str(error), 2, as_json=False)
     except (LabctlError, _UsageError, typer.Abort, KeyboardInterrupt, OSError) as error:
         sentence, code = _explained(error)
         return complain(sentence, code, as_json=as_json)

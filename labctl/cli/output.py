@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,12 +39,29 @@ class Answer:
     exit_code: int = 0
 
 
+class UnsaidError(Exception):
+    """An answer that could not be written to stdout; ``str()`` is one sentence for people."""
+
+
 def give(answer: Answer, *, as_json: bool) -> None:
-    """Print an answer and leave with its exit code."""
-    if as_json:
-        sys.stdout.write(json.dumps(answer.data, ensure_ascii=False, allow_nan=False) + "\n")
-    else:
-        answer.words()
+    """Print an answer and leave with its exit code.
+
+    Raises:
+        UnsaidError: stdout takes nothing more.
+    """
+    try:
+        if as_json:
+            sys.stdout.write(_json(answer.data))
+        else:
+            answer.words()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnsaidError(
+            f"stdout cannot be written ({error.strerror or error}), but what the command did is done; "
+            "`labctl status` tells where the campaign stands"
+        ) from None
     if answer.exit_code:
         raise typer.Exit(answer.exit_code)
 
@@ -89,5 +107,35 @@ def complain(sentence: str, code: int, *, as_json: bool) -> int:
     one_line = " ".join(sentence.split())
     say(f"labctl: {one_line}")
     if as_json:
-        sys.stdout.write(json.dumps({"error": one_line, "exit": code}, ensure_ascii=False) + "\n")
+        try:
+            sys.stdout.write(_json({"error": one_line, "exit": code}))
+            sys.stdout.flush()
+        except OSError:  # Whoever closed it has asked not to be told; the exit code still says it.
+            fall_silent()
     return code
+
+
+def can_speak() -> bool:
+    """See that there is a stdout, and let it write every character somehow.
+
+    A terminal that knows no degree sign gets an escape in its place, rather than half a table.
+    """
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the life of the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not _is_unicode(stream):
+            stream.reconfigure(errors="backslashreplace")
+    return sys.stdout is not None
+
+
+def fall_silent() -> None:
+    """Give up stdout: what is still held for it goes nowhere, also when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=not _is_unicode(sys.stdout), allow_nan=False) + "\n"
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "utf-8").lower().startswith("utf")

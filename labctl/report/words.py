@@ -125,7 +125,7 @@ _TRUST = {
 
 
 def verdict_in_words(verdict: Mapping[str, Any] | None) -> tuple[str, str] | None:
-    """What the campaign's last validation said of the surrogate: the verdict in plain words, and its reason."""
+    """What the campaign's last validation said of the surrogate: its verdict in plain words, and why."""
     if verdict is None:
         return None
     level = str(verdict["verdict"])

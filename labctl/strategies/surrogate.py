@@ -13,7 +13,8 @@ from labctl.strategies.knowledge import Knowledge, Results
 
 if TYPE_CHECKING:
     from labctl_models.surrogates.gp import FittedGP
-    from labctl_models.surrogates.gp_averaged import FittedAverage
+    from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess, FittedAverage
+    from labctl_models.surrogates.gp_isotropic import IsotropicGaussianProcess
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def fit(results: Results, sign: float, seed: int, *, kind: str = "gp-ard") -> "F
     a number as long as the surrogate already agrees with it.
     """
     module, _, name = SURROGATES[kind].partition(":")
-    process = getattr(import_module(module), name)()
+    process: AveragedGaussianProcess | IsotropicGaussianProcess = getattr(import_module(module), name)()
     X, y = results.X, sign * results.y
     fitted = process.fit(X, y, seed=seed)
     if not len(results.X_bounded):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import BusyError, RefusedError, RequestError
-from labctl.ledger import GENESIS, Entry, Event, Ledger
+from labctl.ledger import GENESIS, Event, Ledger
 from labctl.ledger_file import FORMAT
 
 HOLDER = """
