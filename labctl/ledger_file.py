@@ -26,11 +26,11 @@ _EVENT = """CREATE TABLE event(
     hash TEXT NOT NULL,
     UNIQUE(experiment, kind, attempt)
 ) STRICT"""
-_NEVER_CHANGED = """CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+NEVER_CHANGED = """CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END"""
-_NEVER_REMOVED = """CREATE TRIGGER event_is_never_removed BEFORE DELETE ON event
+NEVER_REMOVED = """CREATE TRIGGER event_is_never_removed BEFORE DELETE ON event
 BEGIN SELECT RAISE(ABORT, 'an event is never removed'); END"""
-_SCHEMA = (_EVENT, _NEVER_CHANGED, _NEVER_REMOVED)
+_SCHEMA = (_EVENT, NEVER_CHANGED, NEVER_REMOVED)
 
 
 def hold(path: Path) -> "BaseFileLock":

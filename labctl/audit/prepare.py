@@ -1,7 +1,7 @@
 """From a study to the table that the checks look at: which class is success, what is compared with what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 CANDIDATES = 2000
 """Recipes drawn from a space that is no finite pool."""
+FEWEST_OF_EACH = 10
 _SAME_ORDER = 0.9999
 _FIRST_AMONG_COHORTS = ("doi", "lab", "batch", "operator")
 
@@ -95,7 +96,25 @@ def prepare(
         label_sd=asked.label_sd,
         z=z,
     )
+    table = replace(table, pool_scores=_pool_scores(table, seed))
     return Prepared(table, recipes, of_the_pool, (*study.notes, *of_success, *same, *twins))
+
+
+def _pool_scores(table: "AuditTable", seed: int) -> Floats | None:
+    """What a classifier of this table says each candidate's chance of success is, or None.
+
+    Logistic regression, since its scores are near enough to probabilities for the shift of the rate to be
+    estimated from them; ten successes and ten failures are the least that it can be fitted to.
+    """
+    success = table.success
+    known = np.isfinite(success)
+    labels = success[known].astype(np.intp)
+    if table.pool is None or min(labels.sum(), len(labels) - labels.sum()) < FEWEST_OF_EACH:
+        return None
+    from labctl_models.surrogates.classes import LogisticRidge  # noqa: PLC0415 - sklearn takes a moment
+
+    fitted = LogisticRidge().fit(table.X[known], labels, classes=2, seed=seed)
+    return np.asarray(fitted.probability(table.pool)[:, 1], dtype=np.float64)
 
 
 def _outcome(study: Study, asked: Asked) -> tuple[Floats, tuple[str, ...]]:

@@ -214,9 +214,11 @@ def _walk(
     if len(A_eq):  # the programme meets an equality only to its own tolerance
         x += np.linalg.lstsq(A_eq, b_eq - A_eq @ x[0], rcond=None)[0]
     if corners and inside.shape[1]:
-        ends = np.vstack([x[:1], _corners(A_eq, b_eq, walls, limits, n=corners, rng=rng)])
-        first, second = ends[rng.integers(len(ends), size=n)], ends[rng.integers(len(ends), size=n)]
-        x = first + rng.random((n, 1)) * (second - first)
+        ends = _corners(A_eq, b_eq, walls, limits, n=corners, rng=rng)
+        ends = np.unique(np.vstack([x[:1], ends]).round(9), axis=0)
+        first = rng.integers(len(ends), size=n)
+        second = (first + rng.integers(1, max(len(ends), 2), size=n)) % len(ends)
+        x = ends[first] + rng.random((n, 1)) * (ends[second] - ends[first])
     for _ in range(_WALK_STEPS if inside.shape[1] else 0):
         direction = rng.standard_normal((n, inside.shape[1])) @ inside.T
         slope, room = direction @ walls.T, np.maximum(limits - x @ walls.T, 0.0)

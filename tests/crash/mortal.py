@@ -46,7 +46,7 @@ class Life:
 def live(order: dict[str, Any]) -> int:
     """Run the campaign to its end, or to this life's; gives the number of moments."""
     life = Life(order["moments"])
-    Ledger.append = life.around(Ledger.append)  # type: ignore[method-assign]
+    Ledger.append_all = life.around(Ledger.append_all)  # type: ignore[method-assign]
     Memory.started = life.around(Memory.started)  # type: ignore[method-assign]
     Memory.finished = life.around(Memory.finished)  # type: ignore[method-assign]
     with Campaign.open(order["campaign"]) as campaign:

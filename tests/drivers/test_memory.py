@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labctl_drivers.memory import AlreadyStarted, Memory
+from labctl_drivers.memory import AlreadyStarted, Memory, knows
 from labctl_drivers.protocol import Attempt, Bound, ExperimentFailed, FailureKind, Reading
 
 Attempts: TypeAlias = Callable[..., Attempt]
@@ -158,3 +158,16 @@ def test_a_damaged_file_is_not_taken_for_an_empty_memory(tmp_path: Path) -> None
     (tmp_path / "toy.sqlite").write_bytes(b"not a database at all, but long enough to have a header" * 20)
     with pytest.raises(sqlite3.DatabaseError):
         Memory(tmp_path, "toy")
+
+
+def test_a_folder_tells_whether_a_campaign_was_known(tmp_path: Path, attempt: Attempts) -> None:
+    assert not knows(tmp_path / "absent", "")
+    memory = Memory(tmp_path, "furnace")
+    assert not knows(tmp_path, "")
+    key = "anneal/seed-1/e0001/1"
+    memory.started(attempt(key))
+    memory.close()
+    assert knows(tmp_path, "anneal/seed-1/")
+    assert not knows(tmp_path, key + "x")
+    (tmp_path / "furnace.sqlite").write_bytes(b"no memory" * 99)
+    assert not knows(tmp_path, "anneal/seed-1/")

@@ -1,6 +1,8 @@
 """The loop: what it proposes, when it stops, and what it refuses."""
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -268,7 +270,11 @@ def test_limits_are_asked_again_before_anything_moves(furnace_campaign: Written)
         (file.parent / "limits.yaml").write_text(json.dumps(limits))
         experiment = campaign.step()
         assert experiment is None
-        assert campaign.run().status == "exhausted"
+        summary = campaign.run()
+        assert summary.status == "halted"
+        assert re.search(
+            r"the lab's hard limits in .*limits\.yaml leave no recipe \(temperature", summary.why
+        )
         (file.parent / "limits.yaml").write_text("limits: nonsense")
         with pytest.raises(RequestError, match=r"limits\.yaml"):
             campaign.step()
@@ -360,3 +366,52 @@ def test_the_summary_is_json(furnace_campaign: Written) -> None:
     with Campaign.open(furnace_campaign()) as campaign:
         summary = campaign.run()
     assert json.loads(json.dumps(summary.as_json(), allow_nan=False))["experiments"] == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"values": {"yield": 1.7e308}}, "yield: is 1.7e+308, which is larger than any reading"),
+        ({"values": {"yield": 1}, "message": "a\ud800b"}, "--message: holds half a character"),
+        ({"values": {"yield": 1}, "by": "a\ud800b"}, "--by: holds half a character"),
+        ({"values": {"yield": 1}, "actual": {"dose": 1e308}}, "more than 1000 times its range outside"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_leaves_nothing_half_recorded(
+    hand_campaign: Written, given: dict[str, Any], sentence: str
+) -> None:
+    with Campaign.open(hand_campaign()) as campaign:
+        campaign.propose()
+        before = len(campaign.ledger)
+        with pytest.raises(RequestError) as wrong:
+            campaign.record("e1", **given)
+        assert sentence in str(wrong.value)
+        assert len(campaign.ledger) == before
+        assert campaign.record("e1", {"yield": 1.0}).status == "measured"
+
+
+def test_an_instrument_that_remembers_a_lost_ledger_is_not_begun_with_anew(furnace_campaign: Written) -> None:
+    file = furnace_campaign()
+    with Campaign.open(file) as campaign:
+        campaign.run(experiments=2)
+        folder = Path(str(campaign.ledger.path)).parent
+    for path in folder.glob("ledger*"):
+        path.unlink()
+    with pytest.raises(RequestError, match="instruments: the instrument remembers attempts of this campaign"):
+        Campaign.open(file)
+    assert not list(folder.glob("ledger*"))
+    with Campaign.open(file, folder=file.parent / "anew") as campaign:
+        assert campaign.run(experiments=2).status == "finished"
+
+
+def test_limits_are_read_anew_when_only_their_content_changed(furnace_campaign: Written) -> None:
+    file = furnace_campaign()
+    limits = file.parent / "limits.yaml"
+    with Campaign.open(file) as campaign:
+        stamp = limits.stat()
+        limits.write_text(limits.read_text().replace("600", "130"))
+        os.utime(limits, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        assert limits.stat().st_size == stamp.st_size
+        found = campaign.bench.limits()
+        assert found is not None
+        assert found.limits["temperature"].high == 130

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from labctl.bench import set_up
+from labctl.campaign import Campaign
 from labctl.config import json_schema, load_config, seconds_in
 from labctl.errors import RequestError
 
@@ -52,6 +53,17 @@ WRONG = [
     ("[20, 50, 100]", "[50, 20]", ":5: parameters.sieve.levels: must rise"),
     ("[20, 50, 100]", "[20]", ":5: parameters.sieve.levels: needs at least 2, and has 1"),
     (CHOICES, "choices: [no, no]", ":6: parameters.solvent.choices: repeats a choice"),
+    (CHOICES, "choices: [water, '  ']", ":6: parameters.solvent.choices: has the choice '  ', which nobody"),
+    (CHOICES, "choices: [a b, a  b]", "'a b' and 'a  b', which differ only in blanks"),
+    (CHOICES, 'choices: [a, "b\\e[31m"]', "'b\\x1b[31m', which holds a control character"),
+    (CHOICES, 'choices: [a, "b\\nc"]', "which holds a control character"),
+    (CHOICES, 'choices: [a, "\\ud800"]', ":6: holds half a character"),
+    ("[20, 50, 100]", "[-1e308, 1e308]", ":5: parameters.sieve.levels: low (-1e+308) and high (1e+308)"),
+    (
+        "objectives:",
+        "mixtures: {m: {parts: [dose, x], total: 1, unit: gram, tolerance: true}}\nobjectives:",
+        ":7: mixtures.m.tolerance: is True, but must be a number",
+    ),
     (CHOICES, "choices: [water, 2]", ":6: parameters.solvent.choices.1: is 2, but must be text"),
     (CHOICES, "choices: water", ":6: parameters.solvent.choices: is 'water', but must be a list"),
     ("kind: categorical, " + CHOICES, "kind: formula", ":6: parameters.solvent: a formula needs choices"),
@@ -292,3 +304,112 @@ def test_an_unknown_unit_serves_no_instrument_not_even_a_person(
     next(iter(items[part].values()))["unit"] = "unknown"
     with pytest.raises(RequestError, match=r"unit: is unknown, which serves a replay, never an instrument"):
         load_config(hand_campaign(**items))
+
+
+DIFFERENCE = "{terms: {a: 1, b: -1}, equals: 1, unit: gram}"
+LAWS = """\
+campaign: laws
+parameters:
+  a: {kind: continuous, unit: gram, low: 0, high: 10}
+  b: {kind: continuous, unit: gram, low: 0, high: 10}
+  c: {kind: continuous, unit: gram, low: 0, high: 3}
+  n: {kind: integer, unit: gram, low: 0, high: 5}
+  t: {kind: continuous, unit: gram, low: 1, high: 100, scale: log}
+  big: {kind: continuous, unit: gram, low: 0, high: 1e300}
+  less: {kind: continuous, unit: gram, low: -5, high: 10}
+objectives:
+  yield: {goal: maximize, unit: percent}
+instrument: {kind: hand}
+"""
+
+
+@pytest.mark.parametrize(
+    ("law", "sentence"),
+    [
+        ("constraints: [{terms: {a: 1, t: 1}, equals: 5, unit: gram}]", "equals needs continuous parameters"),
+        ("constraints: [{terms: {a: 1e308, b: 1e308}, at_most: 1e308, unit: gram}]", "too large to compute"),
+        ("constraints: [{terms: {a: 1, b: 1}, at_least: 21, unit: gram}]", "no recipe was found"),
+        (
+            "constraints: [{terms: {a: 1}, at_least: 15, unit: gram}, " + DIFFERENCE + "]",
+            "no recipe was found that obeys all of them",
+        ),
+        ("constraints: [{terms: {n: 2}, at_least: 2.5, at_most: 3.5, unit: gram}]", "no recipe was found"),
+        (
+            "constraints: [" + "{terms: {a: 1}, at_most: 4, unit: gram}, " * 201 + "]",
+            "constraints: may have at most 200, and has 201",
+        ),
+        ("mixtures: {m: {parts: [c, n], total: 1, unit: gram}}", "n is no continuous parameter"),
+        ("mixtures: {m: {parts: [a, c], total: 12, unit: gram, max_parts: 1}}", "at most 1 parts reach 10"),
+        ("mixtures: {m: {parts: [a, big], total: 1, unit: gram}}", "big spans 0 to 1e+300, far beyond"),
+        ("mixtures: {m: {parts: [a, less], total: 1, unit: gram, max_parts: 1}}", "less may be below 0"),
+        (
+            "mixtures: {m: {parts: [a, b], total: 1, unit: gram}, n: {parts: [a, b], total: 2, unit: gram}}",
+            "no recipe was found that obeys all of them",
+        ),
+    ],
+)
+def test_laws_that_leave_nothing_are_refused_before_anything_is_written(
+    tmp_path: Path, law: str, sentence: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(LAWS + law + "\n")
+    with pytest.raises(RequestError) as wrong:
+        Campaign.open(file)
+    assert sentence in str(wrong.value)
+    assert str(wrong.value).startswith(f"{file}:")
+    assert wrong.value.exit_code == 2
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "mixtures: {m: {parts: [a, b, c], total: 3, unit: gram, max_parts: 1}}",
+        "constraints: [{terms: {a: 1, b: 1}, equals: 3, unit: gram}, " + DIFFERENCE + "]",
+        "constraints: [{terms: {n: 1}, at_least: 4.5, unit: gram}]",
+    ],
+)
+def test_laws_that_leave_little_are_obeyed(tmp_path: Path, law: str) -> None:
+    (tmp_path / "c.yaml").write_text(LAWS + law + "\n")
+    with Campaign.open(tmp_path / "c.yaml") as campaign:
+        proposed = campaign.propose(3)
+        assert len(proposed) == 3
+        assert not any(campaign.bench.space.problems(e.proposal.recipe) for e in proposed)
+
+
+def test_an_instrument_may_be_told_infinity(furnace_campaign: Callable[..., Path]) -> None:
+    file = furnace_campaign(instrument={"kind": "furnace", "options": {"speed": "SPEED"}})
+    file.write_text(file.read_text().replace('"SPEED"', ".inf"))
+    with Campaign.open(file) as campaign:
+        assert campaign.run(experiments=1).experiments == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ("temperature: {low: 20, high: 100, unit: degC}", "temperature = 120 degC is above the lab's limit"),
+        ("temperature: {low: 300, high: 400, unit: degC}", "is below the lab's limit of 300 degC"),
+        ("temperature: {low: 20, high: 600, unit: mm}", "degC cannot be converted to mm"),
+        ("quench: {low: 0, high: 1, unit: mm}", "quench is text"),
+    ],
+)
+def test_limits_that_leave_nothing_are_refused_before_anything_is_written(
+    furnace_campaign: Callable[..., Path], limits: str, sentence: str
+) -> None:
+    file = furnace_campaign()
+    (file.parent / "limits.yaml").write_text(
+        f"limits:\n  {limits}\nunlimited: [hold_time{'' if 'temp' in limits else ', temperature'}]\n"
+    )
+    with pytest.raises(RequestError, match=r"limits\.yaml: limits\.\w+: leaves no recipe") as wrong:
+        Campaign.open(file)
+    assert sentence in str(wrong.value)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["campaign.yaml", "limits.yaml"]
+
+
+def test_a_limit_within_the_bounds_is_no_obstacle(furnace_campaign: Callable[..., Path]) -> None:
+    file = furnace_campaign()
+    (file.parent / "limits.yaml").write_text(
+        "limits: {temperature: {low: 150, high: 200, unit: degC}}\nunlimited: [hold_time]\n"
+    )
+    with Campaign.open(file) as campaign:
+        assert 150 <= float(campaign.propose()[0].proposal.recipe["temperature"]) <= 200

@@ -128,3 +128,21 @@ def test_answers_after_a_crash(config: CampaignConfig) -> None:
     hollow = answered(Answer("done"), config, source="x")
     assert hollow is not None
     assert hollow.kind == FailureKind.UNKNOWN
+
+
+@pytest.mark.parametrize("value", [1e151, -1.7e308])
+def test_a_number_beyond_any_reading_is_a_bad_reading(config: CampaignConfig, value: float) -> None:
+    found = outcome(Reading(values={"hardness": value}, units={"hardness": "HV"}), config, source="bench")
+    assert (found.status, found.kind, found.values) == ("failed", FailureKind.BAD_READING, {})
+    assert found.raw["hardness"] == value
+
+
+def test_a_setting_reached_on_another_planet_is_none(config: CampaignConfig) -> None:
+    reached = {"temperature": 1e9, "hold_time": 12.0}
+    reading = Reading(values={"hardness": 90.0}, units={"hardness": "HV"}, actual=reached)
+    assert outcome(reading, config, source="bench").actual == {"hold_time": 12.0}
+
+
+def test_text_that_no_file_can_hold_is_mended(config: CampaignConfig) -> None:
+    failure = ExperimentFailed(FailureKind.INSTRUMENT_FAULT, "door \ud800 open", stage="set")
+    assert outcome(failure, config, source="bench").message == "door ? open"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import BusyError, RefusedError, RequestError
-from labctl.ledger import GENESIS, Event, Ledger
+from labctl.ledger import GENESIS, Entry, Event, Ledger
 from labctl.ledger_file import FORMAT
 
 HOLDER = """
@@ -267,3 +267,50 @@ def test_a_full_disk_is_said_in_one_sentence(path: Path) -> None:
             ledger.append("proposal", {"much": "x" * 100_000}, experiment="e0001", attempt=0)
         assert len(ledger) == 1
         assert ledger.verify().events == 1
+
+
+def test_events_are_appended_together_or_not_at_all(path: Path) -> None:
+    with Ledger.write(path) as ledger:
+        fill(ledger)
+        decision = Entry("decision", {"verdict": "approved"}, "e0001", 0)
+        with pytest.raises(RefusedError, match="e0001: attempt 1 has its outcome already"):
+            ledger.append_all([decision, Entry("outcome", {}, "e0001", 1)])
+        with pytest.raises(RequestError, match="half a character"):
+            ledger.append_all([decision, Entry("outcome", {"message": "a\ud800b"}, "e0001", 2)])
+        assert (len(ledger), ledger.verify().events) == (4, 4)
+        written = ledger.append_all([decision, Entry("outcome", {}, "e0001", 2)])
+        assert [event.seq for event in written] == [5, 6]
+        assert ledger.verify().events == 6
+
+
+SPOILT = {
+    "DROP TABLE event": "its table of events is gone",
+    "ALTER TABLE event RENAME TO other; CREATE VIEW event AS SELECT * FROM other": "table of events is gone",
+    "DROP TRIGGER event_is_never_removed; DELETE FROM event": "it holds no event",
+    "DROP TRIGGER event_is_never_changed": "guards its events against changes is gone",
+    "CREATE TABLE more(x)": "that labctl did not make",
+    "INSERT INTO event VALUES (-5, 't', 'note', NULL, NULL, '{}', 'x', 'y')": r"event -5 \(note\)",
+    "INSERT INTO event VALUES (0, 't', 'note', NULL, NULL, '{}', 'x', 'y')": r"event 0 \(note\)",
+}
+
+
+@pytest.mark.parametrize("statements", SPOILT)
+def test_a_spoilt_table_is_found_and_never_begun_anew(path: Path, statements: str) -> None:
+    with Ledger.write(path) as ledger:
+        fill(ledger)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript(statements)
+        before = list(raw.execute("SELECT sql FROM sqlite_schema"))
+    with pytest.raises(RefusedError, match=SPOILT[statements]), Ledger.read(path) as reader:
+        reader.verify()
+    with pytest.raises(RefusedError, match="damaged"), Ledger.write(path) as writer:
+        writer.append("campaign", {})
+    with closing(sqlite3.connect(path)) as raw:
+        assert list(raw.execute("SELECT sql FROM sqlite_schema")) == before
+
+
+def test_a_pipe_is_no_ledger(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ledger.sqlite")
+    for way in (Ledger.read, Ledger.write):
+        with pytest.raises(RequestError, match="pipe or a device"):
+            way(tmp_path / "ledger.sqlite")

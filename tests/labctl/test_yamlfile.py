@@ -1,5 +1,6 @@
 """Files that strangers wrote: what is taken, and what is refused with file, line and remedy."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,22 @@ def test_a_key_that_is_no_text_is_refused(file: Path, key: str) -> None:
 
 def test_a_huge_whole_number_is_said_in_a_sentence(file: Path) -> None:
     assert "YAML" in problem(file, "a: " + "9" * 5_000 + "\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('a: 1\nb: "x\\ud800"', ":2: holds half a character"),
+        ('a: {"\\udc80": 1}', ":1: holds half a character"),
+        ("".join(f"k{i}: 1\n" for i in range(60_000)), ":2001: has more than 2,000 keys in one mapping"),
+        ("a: [" + "1, " * 20_001 + "1]", ":1: holds more than 20,000 values"),
+    ],
+)
+def test_what_nobody_would_write_is_refused(file: Path, content: str, sentence: str) -> None:
+    assert sentence in problem(file, content)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(RequestError, match="pipe or a device"):
+        read_yaml(file)

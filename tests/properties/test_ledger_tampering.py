@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labctl import ledger_file
 from labctl.errors import RefusedError
 from labctl.ledger import Ledger
 
@@ -32,6 +33,9 @@ def tamper(path: Path, *statements: tuple[str, tuple[object, ...]]) -> None:
         raw.execute("DROP TRIGGER event_is_never_removed")
         for statement, values in statements:
             raw.execute(statement, values)
+        # Whoever tampers covers their tracks; guards that are gone are found by themselves.
+        for statement in (ledger_file.NEVER_CHANGED, ledger_file.NEVER_REMOVED):
+            raw.execute(statement)
 
 
 def first_bad(path: Path) -> int:
@@ -123,3 +127,17 @@ def test_removing_the_end_needs_a_head_that_was_noted(tmp_path: Path) -> None:
     with Ledger.read(path) as ledger:
         assert ledger.verify().events == EVENTS - 1
         assert head not in [event.hash for event in ledger.events()]
+
+
+@quick
+@given(seq=st.integers(1, EVENTS), column=st.sampled_from(["time", "kind", "body", "prev", "hash"]))
+def test_a_changed_event_is_neither_read_nor_written_after(tmp_path: Path, seq: int, column: str) -> None:
+    path = filled(tmp_path)
+    tamper(path, (f"UPDATE event SET {column} = '{{' WHERE seq = ?", (seq,)))  # noqa: S608 - our own names
+    sentence = rf"is damaged at event {seq} \(.*`labctl verify` says more"
+    with Ledger.read(path) as ledger, pytest.raises(RefusedError, match=sentence):
+        list(ledger.events())
+    with Ledger.write(path) as ledger, pytest.raises(RefusedError, match=sentence):
+        ledger.append("proposal", {}, experiment="e0099", attempt=0)
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM event").fetchone() == (EVENTS,)

@@ -131,8 +131,8 @@ def test_a_mixture_is_drawn_uniformly() -> None:
 
 def test_every_subset_of_parts_is_as_likely() -> None:
     names = ("a", "b", "c", "d")
-    law = Mixture(parts=names, total=1.0, unit="dimensionless", max_parts=2)
-    space = Space(dict.fromkeys(names, part()), {"m": law})
+    pairs = Mixture(parts=names, total=1.0, unit="dimensionless", max_parts=2)
+    space = Space(dict.fromkeys(names, part()), {"m": pairs})
     used = [
         tuple(name for name in names if float(recipe[name]) > 0)
         for recipe in sample(space, 1200, np.random.default_rng(2))
@@ -161,18 +161,81 @@ def test_an_equality_is_met() -> None:
 
 
 @pytest.mark.parametrize(
-    "law",
+    "broken",
     [
         Linear(terms={"a": 1}, at_least=11, unit="gram"),
         Linear(terms={"a": 1, "b": 1}, at_most=-1, unit="gram"),
         Linear(terms={"a": 1, "b": 1}, equals=25, unit="gram"),
     ],
 )
-def test_impossible_laws_say_so(law: Linear) -> None:
-    space = Space({"a": part(0, 10, "gram"), "b": part(0, 10, "gram")}, constraints=(law,))
+def test_impossible_laws_say_so(broken: Linear) -> None:
+    space = Space({"a": part(0, 10, "gram"), "b": part(0, 10, "gram")}, constraints=(broken,))
     with pytest.raises(NoRecipeError, match="loosen a constraint") as error:
         sample(space, 1, np.random.default_rng(0))
     assert error.value.exit_code == 2
+
+
+def whole(low: int, high: int) -> Integer:
+    return Integer(unit="gram", low=low, high=high)
+
+
+def law(terms: dict[str, float], **sides: float) -> Linear:
+    return Linear(terms=terms, unit="gram", **sides)
+
+
+LOG = Continuous(unit="gram", low=1, high=10_000, scale="log")
+NARROW = {
+    "one point": Space(
+        dict.fromkeys("xy", part(0, 10, "gram")),
+        constraints=(law({"x": 1, "y": 1}, equals=3), law({"x": 1, "y": -1}, equals=1)),
+    ),
+    "one pair of whole numbers": Space(
+        dict.fromkeys("xy", whole(0, 5)), constraints=(law({"x": 1, "y": 1}, at_least=9.5),)
+    ),
+    "a diagonal of whole numbers": Space(
+        dict.fromkeys("xy", whole(0, 50_000)),
+        constraints=(law({"x": 1, "y": -1}, at_least=-0.5, at_most=0.5),),
+    ),
+    "a lattice of whole numbers": Space(
+        dict.fromkeys("xyz", whole(0, 1000)),
+        constraints=(
+            law({"x": 3, "y": 7, "z": -5}, at_least=-0.5, at_most=0.5),
+            law({"x": 1, "y": -2, "z": 1}, at_least=-0.5, at_most=0.5),
+        ),
+    ),
+    "a corner on a log scale": Space(
+        dict.fromkeys("xy", LOG), constraints=(law({"x": 1, "y": 1}, at_least=19_999),)
+    ),
+    "numbers of every kind": Space(
+        {"n": whole(0, 50_000), "x": part(0, 1, "gram"), "o": Ordinal(unit="gram", levels=(1, 2, 40))},
+        constraints=(law({"n": 1, "x": 1, "o": 1}, at_least=100.5, at_most=100.6),),
+    ),
+    "one part": Space(
+        dict.fromkeys("abc", part(0, 1, "gram")),
+        {"m": Mixture(parts=tuple("abc"), total=1, unit="gram", max_parts=1)},
+    ),
+    "one pair of parts": Space(
+        {**{f"p{i}": part(0, 0.3, "gram") for i in range(18)}, **dict.fromkeys("ab", part(0, 0.6, "gram"))},
+        {"m": Mixture(parts=(*(f"p{i}" for i in range(18)), "a", "b"), total=1.15, unit="gram", max_parts=2)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_laws_that_leave_hardly_anything_are_met(name: str) -> None:
+    space = NARROW[name]
+    drawn = sample(space, 64, np.random.default_rng(0))
+    assert drawn
+    assert all(space.problems(recipe) == () for recipe in drawn)
+    assert drawn == sample(space, 64, np.random.default_rng(0))
+
+
+def test_a_diagonal_of_whole_numbers_is_drawn_over_its_length() -> None:
+    drawn = sample(NARROW["a diagonal of whole numbers"], 400, np.random.default_rng(0))
+    found = np.array([float(recipe["x"]) for recipe in drawn])
+    assert len(set(found)) > 100
+    assert np.quantile(found, 0.2) < 15_000
+    assert np.quantile(found, 0.8) > 35_000
 
 
 def test_laws_that_leave_a_sliver_are_met() -> None:

@@ -1,0 +1,7 @@
+"""Which columns of a stranger's table are settings, what laws they obey, and how long to search it."""
+
+from labctl.guess.goal import find_goal
+from labctl.guess.guesses import Guess, Law, Plan
+from labctl.guess.planning import plan
+
+__all__ = ["Guess", "Law", "Plan", "find_goal", "plan"]

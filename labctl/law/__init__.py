@@ -1,0 +1,7 @@
+"""A law as a person writes it, such as ``s0 + k / sqrt(d)``: text that is read, and never run as code."""
+
+from labctl.law.config import ConstantConfig, LawConfig
+from labctl.law.parse import read_law
+from labctl.law.written import WrittenLaw
+
+__all__ = ["ConstantConfig", "LawConfig", "WrittenLaw", "read_law"]
