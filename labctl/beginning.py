@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.bench import Bench
+from labctl.bench import Bench, refuse_hopeless
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.ledger import Ledger
@@ -52,17 +52,20 @@ def refuse_by_hand(config: CampaignConfig) -> None:
         )
 
 
-def refuse_forgotten(config: CampaignConfig, bench: Bench, ledger: Path) -> None:
-    """See that no instrument remembers attempts of this campaign where its ledger is gone.
+def refuse_to_begin(config: CampaignConfig, bench: Bench, ledger: Path) -> None:
+    """Where a campaign would begin with this ledger, see that it can, before anything is written.
 
-    The numbers of its experiments would begin anew, and each attempt would pass for one under way.
+    Where an instrument remembers attempts of this campaign although its ledger is gone, the numbers of its
+    experiments would begin anew, and each attempt would pass for one under way.
 
     Raises:
-        RequestError: names the folder with the instruments' memory.
+        RequestError: the lab's limits forbid all of it, or the ledger was lost; names the place.
     """
+    if ledger.exists() and not (ledger.is_file() and ledger.stat().st_size == 0):
+        return
+    refuse_hopeless(config, bench)
     folder = bench.surroundings.folder
-    gone = not ledger.exists() or (ledger.is_file() and ledger.stat().st_size == 0)
-    if folder is not None and gone and knows(folder, f"{config.name}/{bench.token}/"):
+    if folder is not None and knows(folder, f"{config.name}/{bench.token}/"):
         raise RequestError(
             f"the instrument remembers attempts of this campaign, but {ledger.name} is gone; put it back, or "
             "begin anew with --folder",

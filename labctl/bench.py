@@ -157,7 +157,7 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         if instrument.kind != "hand":
             _check_options(config)
     _check_laws(config, bench.space)
-    _check_limits(config, bench)
+    bench.limits()
     return bench
 
 
@@ -230,8 +230,12 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             raise RequestError(error.what, file=config.path, key=key) from None
 
 
-def _check_limits(config: CampaignConfig, bench: Bench) -> None:
-    """See that the lab's hard limits leave something of every parameter, before anything is written."""
+def refuse_hopeless(config: CampaignConfig, bench: Bench) -> None:
+    """See that the lab's hard limits leave something of every parameter, before anything is written.
+
+    Raises:
+        RequestError: names the limit that forbids a parameter's whole range.
+    """
     limits, space = bench.limits(), bench.space
     if limits is None:
         return

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from labctl import review
-from labctl.beginning import first_event, refuse_by_hand, refuse_forgotten, seed_that_holds
+from labctl.beginning import first_event, refuse_by_hand, refuse_to_begin, seed_that_holds
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
 from labctl.dispatch import answered, attempt_of, not_started, outcome, refuse_wild
@@ -72,7 +72,7 @@ class Campaign:
         where = Path(folder) if folder is not None else config.folder
         # Everything that can be wrong with the request is found before anything is written.
         bench = set_up(config, folder=where, seed=config.model.seed if seed is None else seed)
-        refuse_forgotten(config, bench, where / "ledger.sqlite")
+        refuse_to_begin(config, bench, where / "ledger.sqlite")
         ledger = Ledger.write(where / "ledger.sqlite")
         try:
             seed = seed_that_holds(ledger, config, bench, seed)
@@ -140,11 +140,7 @@ class Campaign:
     # By hand ----------------------------------------------------------------------------------------
 
     def propose(self, n: int = 1) -> list[Experiment]:
-        """Propose n experiments for a person to carry out; each waits until its result is recorded.
-
-        Raises:
-            RefusedError: the lab's hard limits leave no recipe.
-        """
+        """Propose n experiments that wait for their results; RefusedError where the lab's limits leave none."""
         proposed = []
         for _ in range(n):
             self._validate()

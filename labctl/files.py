@@ -33,7 +33,10 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     raw = content.encode() if isinstance(content, str) else content
     refuse_replacing(path, raw)
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except RuntimeError:
+        raise RequestError("is a link that leads to itself; name another file", file=path) from None
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         try:

@@ -155,7 +155,7 @@ def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
     if not path.is_dir():  # SQLite's own words for a folder are plain enough.
         refuse_odd(path)
     return sqlite3.connect(
-        f"file:{quote(str(path.resolve()))}?mode={mode}",
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,

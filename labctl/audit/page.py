@@ -1,11 +1,9 @@
 """Puts an audit's page together, in the looks of a campaign's report, as one text that loads nothing."""
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.audit import charts, words
 from labctl.audit import map as area
@@ -13,7 +11,7 @@ from labctl.audit.repairs import SHARES, Repair
 from labctl.audit.run import Audited
 from labctl.files import write_whole
 from labctl.report.look import FAILED_DARK, FAILED_LIGHT, number, pretty_unit
-from labctl.report.page import TEMPLATES, as_json, plotly_bundle, policy_of
+from labctl.report.shell import as_json, plotly_bundle, policy_of, script, style, template
 from labctl.strategy import code_version
 
 if TYPE_CHECKING:
@@ -71,9 +69,9 @@ def page(audited: Audited, found: list[Repair]) -> str:
         "parameters": [],
         "rows": [],
     }
-    script = _script()
+    scripts = script("words.js", "charts.js")
     return str(
-        _template().render(
+        template(OWN_TEMPLATES, "audit.html").render(
             audited=audited,
             study=study,
             level=level,
@@ -96,11 +94,11 @@ def page(audited: Audited, found: list[Repair]) -> str:
             code=code_version(),
             failed=(FAILED_LIGHT, FAILED_DARK),
             data=as_json(data),
-            style=(TEMPLATES / "page.css").read_text("utf-8"),
+            style=style(),
             own_style=(OWN_TEMPLATES / "audit.css").read_text("utf-8"),
             plotly=plotly_bundle(),
-            script=script,
-            policy=policy_of(plotly_bundle(), script),
+            script=scripts,
+            policy=policy_of(plotly_bundle(), scripts),
         )
     )
 
@@ -170,20 +168,3 @@ def _arms(audited: Audited) -> dict[str, Any] | None:
     n = len(arms)
     counts = {arm: int((arms == arm).sum()) for arm in sorted(set(arms.tolist()))}
     return {"n": n, "counts": counts, "random": counts.get("random", 0) / n}
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(OWN_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("audit.html")
-
-
-@cache
-def _script() -> str:
-    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js"))

@@ -1,14 +1,11 @@
 """Puts a comparison's page together, in the looks of a campaign's report, as one text that loads nothing."""
 
-from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.replay import charts, words
 from labctl.replay.words import Results
 from labctl.report.look import ARMS, FAILED_DARK, FAILED_LIGHT
-from labctl.report.page import TEMPLATES, as_json, plotly_bundle, policy_of
+from labctl.report.shell import as_json, plotly_bundle, policy_of, script, style, template
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,9 +20,9 @@ def page(results: Results) -> str:
         "parameters": [],
         "rows": [],
     }
-    script = _script()
+    scripts = script("words.js", "charts.js")
     return str(
-        _template().render(
+        template(OWN_TEMPLATES, "replay.html").render(
             results=results,
             tables=[words.table(results), words.levels(results)],
             sentences=words.sentences(results)[: -len(words.verdict(results))],
@@ -36,10 +33,10 @@ def page(results: Results) -> str:
             dashes=charts.DASHES,
             with_unit=words.with_unit,
             data=as_json(data),
-            style=(TEMPLATES / "page.css").read_text("utf-8"),
+            style=style(),
             plotly=plotly_bundle(),
-            script=script,
-            policy=policy_of(plotly_bundle(), script),
+            script=scripts,
+            policy=policy_of(plotly_bundle(), scripts),
         )
     )
 
@@ -48,20 +45,3 @@ def paint(colour: str, opacity: float) -> str:
     """A colour such as #0072b2 with an opacity, as CSS."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity})"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(OWN_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("replay.html")
-
-
-@cache
-def _script() -> str:
-    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js"))

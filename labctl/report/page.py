@@ -1,23 +1,17 @@
 """Puts a campaign's page together: one HTML text with its own styles, scripts and data."""
 
-import base64
-import hashlib
-import json
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
 from labctl.report import figures, look, rows, slices, words
+from labctl.report.shell import TEMPLATES, as_json, plotly_bundle, policy_of, script, style, template
 from labctl.scores import scored
 from labctl.state import CampaignState
 from labctl.view import View
 
-TEMPLATES = Path(__file__).parent / "templates"
 _BEST_SETTINGS = 12
 _TABLE_SETTINGS = 5
 
@@ -37,8 +31,8 @@ def page(view: View) -> str:
         "best": None if view.summary.best is None else view.summary.best.experiment,
         "inTable": [i for i, name in enumerate(shown) if name in for_table],
     }
-    script = _script()
-    return _template().render(
+    scripts = script("words.js", "charts.js", "table.js")
+    return template(TEMPLATES, "page.html").render(
         view=view,
         summary=view.summary,
         model=config.model,
@@ -58,19 +52,12 @@ def page(view: View) -> str:
         widened=words.widened_in_words(_widened(config, state)),
         made=_made(view),
         data=as_json(data),
-        style=(TEMPLATES / "page.css").read_text("utf-8"),
+        style=style(),
         plotly=plotly_bundle(),
-        script=script,
-        policy=policy_of(plotly_bundle(), script),
+        script=scripts,
+        policy=policy_of(plotly_bundle(), scripts),
+        arm_looks=look.ARMS,
     )
-
-
-def as_json(data: object) -> str:
-    """JSON that may stand inside a script element: no text in it can end the element or open a comment."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
 
 
 def _figures(
@@ -146,42 +133,3 @@ def _made(view: View) -> dict[str, Any]:
         "events": state.seq,
         "verify": f"labctl verify {config.path} --head {state.head}",
     }
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["arm_looks"] = look.ARMS
-    return environment.get_template("page.html")
-
-
-@cache
-def plotly_bundle() -> str:
-    """Plotly's own script, so that a page needs no network."""
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - plotly takes a moment to import
-
-    text = str(get_plotlyjs())
-    if "</script" in text.lower() or "<!--" in text:
-        raise AssertionError("this plotly bundle cannot stand inside a page")
-    return text
-
-
-@cache
-def _script() -> str:
-    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js", "table.js"))
-
-
-def policy_of(*scripts: str) -> str:
-    """What the browser may do with this page: run these scripts and no other, and load nothing."""
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )

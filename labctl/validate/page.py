@@ -1,15 +1,13 @@
 """Puts a validation's page together, in the looks of a campaign's report, as one text that loads nothing."""
 
 import math
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from labctl.report.look import FAILED_DARK, FAILED_LIGHT, number, pretty_unit
-from labctl.report.page import TEMPLATES, as_json, plotly_bundle, policy_of
+from labctl.report.shell import as_json, plotly_bundle, policy_of, script, style, template
 from labctl.validate import figures, maps, words
 from labctl.validate.checked import Checked
 
@@ -36,8 +34,8 @@ def page(checked: Checked) -> str:
     drawn = _figures(checked)
     goal = checked.study.goal
     data = {"figures": drawn, "goal": goal, "objectives": [{"name": goal, "unit": checked.study.unit}]}
-    script = _script()
-    return _template().render(
+    scripts = script("words.js", "charts.js")
+    return template(OWN_TEMPLATES, "validate.html").render(
         checked=checked,
         found=checked.found,
         study=checked.study,
@@ -54,11 +52,10 @@ def page(checked: Checked) -> str:
         shapes=list(zip(CLUSTERS, maps.CLUSTER_SHAPES, strict=True)),
         colours={"near": NEAR, "far": FAR, "other": OTHER, "failed": FAR},
         data=as_json(data | {"parameters": [], "rows": []}),
-        style=(TEMPLATES / "page.css").read_text("utf-8")
-        + (OWN_TEMPLATES / "validate.css").read_text("utf-8"),
+        style=style() + (OWN_TEMPLATES / "validate.css").read_text("utf-8"),
         plotly=plotly_bundle(),
-        script=script,
-        policy=policy_of(plotly_bundle(), script),
+        script=scripts,
+        policy=policy_of(plotly_bundle(), scripts),
     )
 
 
@@ -257,20 +254,3 @@ def _split_table(checked: Checked) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(OWN_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("validate.html")
-
-
-@cache
-def _script() -> str:
-    return "".join((TEMPLATES / name).read_text("utf-8") for name in ("words.js", "charts.js"))

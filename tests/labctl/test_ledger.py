@@ -309,6 +309,13 @@ def test_a_spoilt_table_is_found_and_never_begun_anew(path: Path, statements: st
         assert list(raw.execute("SELECT sql FROM sqlite_schema")) == before
 
 
+def test_a_link_that_leads_to_itself_is_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").symlink_to("ledger.sqlite")
+    for way in (Ledger.read, Ledger.write):
+        with pytest.raises(RequestError, match=r"ledger\.sqlite: "):
+            way(tmp_path / "ledger.sqlite")
+
+
 def test_a_pipe_is_no_ledger(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "ledger.sqlite")
     for way in (Ledger.read, Ledger.write):
