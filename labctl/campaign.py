@@ -140,7 +140,7 @@ class Campaign:
     # By hand ----------------------------------------------------------------------------------------
 
     def propose(self, n: int = 1) -> list[Experiment]:
-        """Propose n experiments that wait for their results; RefusedError where the lab's limits leave none."""
+        """Propose n experiments that wait for results; RefusedError where the lab's limits leave none."""
         proposed = []
         for _ in range(n):
             self._validate()
