@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rpds import HashTrieMap
 
+from labctl.errors import RefusedError
 from labctl.ledger import GENESIS, Event
 from labctl.proposal import Decision, Intent, Outcome, Proposal, recipe_key
 from labctl_drivers.protocol import FailureKind, Recipe
@@ -160,10 +161,20 @@ class CampaignState:
         return sum(recipe_key(e.proposal.recipe) == key for e in self)
 
     def extend(self, events: Iterable[Event]) -> "CampaignState":
-        """The state after these further events."""
+        """The state after these further events.
+
+        Raises:
+            RefusedError: an event holds what no labctl of this version writes; its place is named.
+        """
         state = self
         for event in events:
-            state = _APPLY.get(event.kind, _skip)(state, event)
+            try:
+                state = _APPLY.get(event.kind, _skip)(state, event)
+            except (KeyError, TypeError, ValueError):
+                raise RefusedError(
+                    f"event {event.seq} ({event.kind}) of the ledger cannot be read; another version of "
+                    "labctl or another hand wrote it, and `labctl verify` says whether it was changed"
+                ) from None
             state = replace(state, seq=event.seq, head=event.hash)
         return state
 

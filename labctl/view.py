@@ -1,10 +1,12 @@
 """A campaign as a reader sees it: config, state and summary, without the lock and without the instrument."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labctl.config import CampaignConfig, CampaignModel, load_config
-from labctl.errors import RequestError
+from labctl.errors import RefusedError, RequestError
 from labctl.ledger import Ledger
 from labctl.ledger_file import held
 from labctl.plural import counted, verb
@@ -51,8 +53,19 @@ def look(file: Path, folder: Path | None = None) -> View:
     with Ledger.read(path) as ledger:
         state = fold(ledger.events())
     if state.config is not None and state.config != config.as_json():
-        config = CampaignConfig(file, CampaignModel.model_validate(state.config))
+        config = CampaignConfig(file, _as_begun(state.config, path))
     return view_of(config, state, path, running=held(path))
+
+
+def _as_begun(content: Mapping[str, Any], ledger: Path) -> CampaignModel:
+    """The config that the experiments were done under."""
+    try:
+        return CampaignModel.model_validate(content)
+    except ValueError:
+        raise RefusedError(
+            f"{ledger}: began under rules that this version of labctl refuses; read it with the version that "
+            "its first event names"
+        ) from None
 
 
 def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, running: bool = False) -> View:

@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.config import CampaignConfig, CampaignModel
+from labctl.errors import RefusedError
 from labctl.ledger import Event, Ledger
 from labctl.proposal import Decision, Intent, Outcome, Proposal, recipe_key
 from labctl.state import CampaignState, experiment_id, fold
@@ -112,3 +114,10 @@ def test_a_campaign_read_back_is_the_state_it_had(furnace_campaign: Callable[...
 def test_an_empty_ledger_is_an_empty_state() -> None:
     assert fold([]) == CampaignState()
     assert len(fold([])) == 0
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", '{"recipe": 3}'])
+def test_an_event_that_nobody_writes_is_named_and_not_a_traceback(body: str) -> None:
+    strange = Event(7, "2026-01-01T00:00:00+00:00", "proposal", "e0001", 0, body, "0" * 64, "1" * 64)
+    with pytest.raises(RefusedError, match=r"event 7 \(proposal\)"):
+        fold([strange])
