@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labctl.starter import configs_folder
 from labctl_drivers.limits import Limit, Limits, LimitsError, load_limits
 
-FURNACE = Path(__file__).parents[2] / "configs" / "limits" / "furnace.yaml"
+FURNACE = configs_folder() / "limits" / "furnace.yaml"
 PINT = pint.UnitRegistry()
 GOOD = """
 limits:

@@ -12,8 +12,9 @@ from labctl.bench import set_up
 from labctl.campaign import Campaign
 from labctl.config import json_schema, load_config, seconds_in
 from labctl.errors import RequestError
+from labctl.starter import configs_folder
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = configs_folder()
 BASE = """\
 campaign: bench
 parameters:
