@@ -70,34 +70,18 @@ class GaussianProcess:
                 problem, found.lengthscales, found.noise_variance
             )
         remarks = (*remarks, *found.remarks, *more)
-        card = Card(
+        return fitted_at(
+            X,
+            y,
+            lengthscales,
+            noise_variance,
+            evidence,
             kind="gp-matern52",
-            hyperparameters={
-                "lengthscales": tuple(lengthscales.tolist()),
-                "noise_variance": noise_variance,
-                "mean": evidence.mean,
-                "y_shift": shift,
-                "y_scale": scale,
-            },
-            n=X.shape[0],
-            d=X.shape[1],
-            log_marginal_likelihood=evidence.log_likelihood,
-            log_posterior=evidence.log_posterior,
-            remarks=remarks,
-            versions=library_versions(LIBRARIES),
-            seconds=time.process_time() - began,
-        )
-        return FittedGP(
-            X=X,
-            y=y,
-            lengthscales=lengthscales,
-            noise_variance=noise_variance,
-            mean=evidence.mean,
             shift=shift,
             scale=scale,
-            factor=evidence.factor,
-            alpha=evidence.alpha,
-            card=card,
+            log_posterior=evidence.log_posterior,
+            remarks=remarks,
+            began=began,
         )
 
 
@@ -228,6 +212,52 @@ class FittedGP:
     def _contract(weights: Array, A: Array, B: Array) -> Array:
         """Σ_i weights_qi (a_q - b_i), q x d, without the q x n x d array."""
         return np.asarray(weights.sum(axis=1)[:, None] * A - weights @ B, dtype=np.float64)
+
+
+def fitted_at(
+    X: Array,
+    y: Array,
+    lengthscales: Array,
+    noise_variance: float,
+    evidence: Evidence,
+    *,
+    kind: str,
+    shift: float,
+    scale: float,
+    log_posterior: float,
+    remarks: tuple[str, ...],
+    began: float,
+) -> FittedGP:
+    """The process at these hyperparameters, with its card; `began` is the processor time at the start."""
+    card = Card(
+        kind=kind,
+        hyperparameters={
+            "lengthscales": tuple(lengthscales.tolist()),
+            "noise_variance": noise_variance,
+            "mean": evidence.mean,
+            "y_shift": shift,
+            "y_scale": scale,
+        },
+        n=X.shape[0],
+        d=X.shape[1],
+        log_marginal_likelihood=evidence.log_likelihood,
+        log_posterior=log_posterior,
+        remarks=remarks,
+        versions=library_versions(LIBRARIES),
+        seconds=time.process_time() - began,
+    )
+    return FittedGP(
+        X=X,
+        y=y,
+        lengthscales=lengthscales,
+        noise_variance=noise_variance,
+        mean=evidence.mean,
+        shift=shift,
+        scale=scale,
+        factor=evidence.factor,
+        alpha=evidence.alpha,
+        card=card,
+    )
 
 
 def _evidence_at_last(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 
-from labctl_models.card import Card, library_versions
 from labctl_models.surrogates.data import checked, standardisation
 from labctl_models.surrogates.evidence import (
     LOG_2PI,
@@ -22,7 +21,7 @@ from labctl_models.surrogates.evidence import (
     factorise,
     lengthscale_prior,
 )
-from labctl_models.surrogates.gp import LIBRARIES, FittedGP
+from labctl_models.surrogates.gp import FittedGP, fitted_at
 from labctl_models.surrogates.kernel import matern52, scaled_distances
 from labctl_models.surrogates.search import HOPELESS, LARGEST_LOG, LARGEST_NOISE_LOG
 from labctl_models.threads import one_thread
@@ -58,7 +57,7 @@ class IsotropicGaussianProcess:
         """
         began = time.process_time()
         X, y = checked(X, y)
-        n, d = X.shape
+        d = X.shape[1]
         shift, scale, remarks = standardisation(y)
         with one_thread():
             centred = X - X.mean(axis=0)
@@ -67,34 +66,18 @@ class IsotropicGaussianProcess:
             theta, height = search.best()
             lengthscales, noise_variance = np.full(d, math.exp(theta[0])), math.exp(theta[1])
             evidence = Problem(centred, z).evaluate(lengthscales, noise_variance)
-        card = Card(
+        return fitted_at(
+            X,
+            y,
+            lengthscales,
+            noise_variance,
+            evidence,
             kind="gp-matern52-isotropic",
-            hyperparameters={
-                "lengthscales": tuple(lengthscales.tolist()),
-                "noise_variance": noise_variance,
-                "mean": evidence.mean,
-                "y_shift": shift,
-                "y_scale": scale,
-            },
-            n=n,
-            d=d,
-            log_marginal_likelihood=evidence.log_likelihood,
-            log_posterior=height,
-            remarks=remarks,
-            versions=library_versions(LIBRARIES),
-            seconds=time.process_time() - began,
-        )
-        return FittedGP(
-            X=X,
-            y=y,
-            lengthscales=lengthscales,
-            noise_variance=noise_variance,
-            mean=evidence.mean,
             shift=shift,
             scale=scale,
-            factor=evidence.factor,
-            alpha=evidence.alpha,
-            card=card,
+            log_posterior=height,
+            remarks=remarks,
+            began=began,
         )
 
 
