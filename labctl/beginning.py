@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from labctl.bench import Bench, refuse_hopeless
-from labctl.config import CampaignConfig
+from labctl.config import CampaignConfig, CampaignModel
 from labctl.errors import RequestError
 from labctl.ledger import Ledger
 from labctl.strategy import code_version
@@ -83,8 +85,9 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
     if first is None:
         return config.model.seed if seed is None else seed
     began: Mapping[str, Any] = json.loads(first.body)
+    before, now = _as_now(began["config"]), config.as_json()
     for key in FIXED:
-        if config.as_json().get(key) != began["config"].get(key):
+        if now.get(key) != before.get(key):
             raise RequestError(
                 f"changed since the campaign began; put it back, or begin anew with --folder ({ledger.path})",
                 file=config.path,
@@ -102,3 +105,11 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
             key="--seed",
         )
     return int(began["seed"])
+
+
+def _as_now(content: "Mapping[str, Any]") -> "Mapping[str, Any]":
+    """An earlier config with the defaults that this version has for what the earlier one did not know."""
+    try:
+        return CampaignModel.model_validate(content).model_dump(mode="json", exclude_none=True)
+    except ValidationError:
+        return content

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.config import CampaignConfig, seconds_in
+from labctl.budget import seconds_in
+from labctl.config import CampaignConfig
 from labctl.errors import RefusedError, RequestError
 from labctl.files import refuse_odd
 from labctl.plural import counted, verb
@@ -177,13 +178,13 @@ def _replay(
             refuse_no_formulas(parameter.choices, file=table.path, key=name)
     past = history(card, table, parameters, model.objectives)
     rows = past.rows if model.instrument.replicates == "draw" else means(past.rows)
-    space = Space(parameters, model.mixtures, model.constraints)
+    space = config.space.over(parameters)
     lawful = [row for row in rows if not space.problems(row.recipe)]
     if not lawful:
         raise RequestError("no row of the table lies within the parameters and constraints", file=config.path)
     pooled = space.with_pool({name: [row.recipe[name] for row in lawful] for name in parameters})
     quantities = {name: objective.unit for name, objective in model.objectives.items()}
-    notes = past.notes + _left_out(len(rows) - len(lawful))
+    notes = past.notes + _left_out(len(rows) - len(lawful)) + _unasked(space, lawful)
     return Bench(
         pooled,
         lambda around: ReplayInstrument(lawful, surroundings=around, units=quantities),
@@ -201,6 +202,14 @@ def _left_out(n: int) -> tuple[str, ...]:
         return ()
     breaks, was = verb(n, "breaks", "break"), verb(n, "was", "were")
     return (f"{counted(n, 'row')} {breaks} a constraint and {was} left out",)
+
+
+def _unasked(space: Space, rows: Sequence["HistoricalRow"]) -> tuple[str, ...]:
+    n = len(rows) - int(space.askable([row.recipe for row in rows]).sum())
+    if n == 0:
+        return ()
+    lies, is_ = verb(n, "lies", "lie"), verb(n, "is", "are")
+    return (f"{counted(n, 'row')} {lies} off the steps or what is fixed and {is_} not proposed",)
 
 
 def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
@@ -222,11 +231,18 @@ def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
 
 def _check_laws(config: CampaignConfig, space: Space) -> None:
     """Draw one recipe, so that laws which leave none are found before anything is written."""
-    if space.pool is None and (space.mixtures or space.constraints):
+    if space.pool is not None and not len(space.pool):
+        raise RequestError(
+            "no candidate may be proposed under the steps, forbidden combinations, rules and fixed settings; "
+            "loosen one of them",
+            file=config.path,
+        )
+    if space.pool is None and not space.independent:
         try:
             sample(space, 1, np.random.default_rng(0))
         except NoRecipeError as error:
-            key = "constraints" if space.constraints else "mixtures"
+            laws = ("constraints", "mixtures", "at_most_nonzero", "rules", "forbidden")
+            key = next((name for name in laws if getattr(config.model, name)), "strategy.fixed")
             raise RequestError(error.what, file=config.path, key=key) from None
 
 

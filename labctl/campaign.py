@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -376,7 +377,7 @@ class Campaign:
             return "stopped", self._stop_reason
         if self._unfinished() is not None:
             return None
-        return why_to_stop(self.config, self._state, budget)
+        return why_to_stop(self.config, self._state, budget, now=datetime.now(UTC))
 
     def _summary(self, status: str, why: str) -> Summary:
         path = None if self._ledger.path is None else str(self._ledger.path)

@@ -1,5 +1,7 @@
 """A user's own table of candidates, read into the pool of a space."""
 
+from dataclasses import replace
+
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.space import Formula, Space
@@ -35,9 +37,11 @@ def read_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str]]:
                 choices = tuple(dict.fromkeys(column.cells))
                 refuse_no_formulas(choices, file=path, key=name)
                 parameters[name] = parameter.model_copy(update={"choices": choices})
-    space = Space(parameters, config.model.mixtures, config.model.constraints)
+    space = config.space.over(parameters)
+    # What is forbidden or breaks a rule is left out of the pool, as it may be on the shelf all the same.
+    shelf = replace(space, forbidden=(), rules=())
     for i, line in enumerate(table.lines):
-        problems = space.problems({name: values[i] for name, values in columns.items()})
+        problems = shelf.problems({name: values[i] for name, values in columns.items()})
         if problems:
             raise RequestError(f"{problems[0]}; mend or remove this row", file=path, line=int(line))
     return space.with_pool(columns), {"path": str(table.path), "sha256": table.sha256}

@@ -11,27 +11,27 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from labctl import units
+from labctl.budget import BudgetConfig, CostConfig, StopRule, Target, seconds_in
 from labctl.complaints import problem
 from labctl.errors import RequestError
-from labctl.law import LawConfig
+from labctl.law import LawConfig, RecipesConfig
+from labctl.objective import Objective
 from labctl.registry import ARMS, INSTRUMENTS
-from labctl.space import Linear, Mixture, Parameter, Space
-from labctl.space.laws import check_constraint, check_mixture
+from labctl.space import Condition, Forbidden, Linear, Mixture, Space, Sparse
 from labctl.space.parameters import (
     Categorical,
     Continuous,
+    Fixed,
     Formula,
     Integer,
     Number,
     Ordinal,
     Strict,
     Whole,
-    check_unit,
 )
 from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 
 Name = str
-_USUAL_ARMS = {"improve": 9.0, "random": 1.0}
 
 
 def _one_of(known: tuple[str, ...]) -> AfterValidator:
@@ -45,21 +45,6 @@ def _one_of(known: tuple[str, ...]) -> AfterValidator:
 
 ArmName = Annotated[str, _one_of(ARMS), Field(json_schema_extra={"enum": list(ARMS)})]
 InstrumentKind = Annotated[str, _one_of(INSTRUMENTS), Field(json_schema_extra={"enum": list(INSTRUMENTS)})]
-
-
-class Objective(Strict):
-    """A quantity that is measured, and what is wanted of it."""
-
-    goal: Literal["maximize", "minimize", "observe"] = Field(
-        description="observe: measured and predicted, but not optimised"
-    )
-    unit: str
-    about: str = Field(default="", description="What it is, for people.")
-
-    @field_validator("unit")
-    @classmethod
-    def _unit_is_known(cls, value: str) -> str:
-        return check_unit(value)
 
 
 class InstrumentConfig(Strict):
@@ -82,6 +67,8 @@ class InstrumentConfig(Strict):
     time_limit: str = Field(
         default="1 hour", description="longest that one experiment may take, with its unit"
     )
+
+    cost: CostConfig | None = Field(default=None, description="what an attempt costs, for a budget")
 
     @field_validator("options", mode="before")
     @classmethod
@@ -112,26 +99,42 @@ class CandidatesConfig(Strict):
     table: str = Field(description="a CSV file beside this one")
 
 
+class Floors(Strict):
+    """Least shares of the budget after the start, whatever the evidence says."""
+
+    random: Number = Field(default=0.1, ge=0, le=0.5)
+    replicate: Number = Field(default=0.05, ge=0, le=0.4)
+
+
 class StrategyConfig(Strict):
     """How the next experiments are chosen.
 
     Attributes:
         initial: experiments before any surrogate is asked.
         start: how these are laid out.
-        arms: how the budget after the start is shared; the numbers are weights.
+        arms: how the budget after the start is shared, by weights; left out, the evidence decides.
+        floors: least shares where the evidence decides: of the random arm, which keeps everything honest, and
+            of replicates, which tell how far readings scatter.
         neighbours: how many known recipes novelty is measured against.
         replicates: largest share of the experiments that may measure a surprising recipe again.
+        fixed: settings that every new proposal has; results with others are learnt from all the same.
     """
 
     initial: Whole = Field(default=8, ge=1, le=10_000)
     start: Literal["space_filling", "random"] = "space_filling"
-    arms: dict[ArmName, Number] = Field(default_factory=lambda: _USUAL_ARMS)
+    arms: dict[ArmName, Number] | None = None
+    floors: Floors = Floors()
     neighbours: Whole = Field(default=15, ge=1)
     replicates: Number = Field(default=0.1, ge=0, le=1)
+    fixed: dict[Name, Fixed] = Field(
+        default_factory=dict, description="settings of every new proposal; results at others still teach"
+    )
 
     @field_validator("arms")
     @classmethod
-    def _shares_make_sense(cls, value: dict[str, float]) -> dict[str, float]:
+    def _shares_make_sense(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is None:
+            return None
         if any(v < 0 for v in value.values()) or sum(value.values()) <= 0:
             raise ValueError("shares must be zero or more, and one of them above zero")
         return value
@@ -151,28 +154,6 @@ class ValidationConfig(Strict):
     cpu_seconds: Number = Field(default=30.0, gt=0)
 
 
-class Target(Strict):
-    """Stop as soon as an experiment is this good."""
-
-    value: Number
-    unit: str
-
-    @field_validator("unit")
-    @classmethod
-    def _unit_is_known(cls, value: str) -> str:
-        return check_unit(value)
-
-
-class BudgetConfig(Strict):
-    """When the campaign ends."""
-
-    experiments: Whole = Field(default=50, ge=1, le=10_000_000)
-    failures_in_a_row: Whole | None = Field(
-        default=10, ge=1, description="stop for a person after so many failures without one success"
-    )
-    target: Target | None = None
-
-
 class RetryConfig(Strict):
     """How often the same recipe is tried again after a failure that says nothing about the recipe."""
 
@@ -180,14 +161,11 @@ class RetryConfig(Strict):
     bad_reading: Whole = Field(default=1, ge=0, le=20)
 
 
-class CampaignModel(Strict):
+class CampaignModel(RecipesConfig):
     """A campaign: what may be varied, what is wanted, and what carries it out."""
 
     campaign: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="short name")
     purpose: str = Field(default="", description="what the campaign is to find out, for people")
-    parameters: dict[Name, Parameter] = Field(min_length=1, max_length=1_000)
-    mixtures: dict[Name, Mixture] = Field(default_factory=dict, max_length=100)
-    constraints: tuple[Linear, ...] = Field(default=(), max_length=200)
     candidates: CandidatesConfig | None = None
     objectives: dict[Name, Objective] = Field(min_length=1, max_length=100)
     instrument: InstrumentConfig
@@ -196,6 +174,7 @@ class CampaignModel(Strict):
     validation: ValidationConfig = ValidationConfig()
     law: LawConfig | None = None
     budget: BudgetConfig = BudgetConfig()
+    stop: tuple[StopRule, ...] = Field(default=(), max_length=20)
     retries: RetryConfig = RetryConfig()
     seed: Whole = Field(default=0, ge=0, lt=2**63)
 
@@ -212,21 +191,18 @@ class CampaignModel(Strict):
         both = set(self.parameters) & set(self.objectives)
         if both:
             raise ValueError(f"objectives.{min(both)}: is a parameter too; rename one")
-        wanted = [name for name, o in self.objectives.items() if o.goal != "observe"]
-        if len(wanted) != 1:
+        wanted = [name for name, o in self.objectives.items() if o.wanted]
+        if not wanted:
             raise ValueError(
-                f"objectives: {len(wanted)} have goal maximize or minimize; give exactly one such goal, "
-                "and goal: observe to the others"
+                "objectives: none has a goal; give at least one goal: maximize, minimize or target"
             )
-        for name, mixture in self.mixtures.items():
-            check_mixture(name, mixture, self.parameters)
-        for i, constraint in enumerate(self.constraints):
-            check_constraint(f"constraints.{i}", constraint, self.parameters)
+        self.check_laws(self.strategy.fixed)
         self._check_instrument()
         if self.law is not None:
             self.law.written(self.parameters)
         if self.budget.target is not None:
             self._check_target(self.budget.target, wanted[0])
+        self._check_costs()
         return self
 
     def _check_instrument(self) -> None:
@@ -247,28 +223,23 @@ class CampaignModel(Strict):
                             f"{part}.{name}.unit: is unknown, which serves a replay, never an instrument"
                         )
 
+    def _check_costs(self) -> None:
+        cost = self.instrument.cost
+        if self.budget.cost is not None and cost is None:
+            raise ValueError("budget.cost: needs instrument.cost, which says what an attempt costs")
+        for name in cost.of if cost is not None else ():
+            if getattr(self.parameters.get(name), "unit", None) is None:
+                raise ValueError(f"instrument.cost.of: {name} is no parameter that has an amount")
+        one_goal = sum(o.wanted for o in self.objectives.values()) == 1
+        for i, rule in enumerate(self.stop):
+            if rule.improvement_chance is not None and not one_goal:
+                raise ValueError(f"stop.{i}.improvement_chance: serves one goal; use stagnation for several")
+
     def _check_target(self, target: Target, wanted: str) -> None:
         if units.factor(target.unit, self.objectives[wanted].unit) is None:
             raise ValueError(
                 f"budget.target: {target.unit} is no unit for {wanted} in {self.objectives[wanted].unit}"
             )
-
-
-def seconds_in(text: str) -> float:
-    """A time such as ``10 min`` in seconds.
-
-    Raises:
-        ValueError: it is no positive time with a unit.
-    """
-    number, _, unit = text.strip().partition(" ")
-    try:
-        value = float(number)
-    except ValueError:
-        value = float("nan")
-    conversion = units.factor(unit.strip(), "second") if units.canonical(unit) else None
-    if conversion is None or not 0 < value * conversion < float("inf"):
-        raise ValueError(f"{text!r} is no time; write a number and a unit, such as '10 min'")
-    return value * conversion
 
 
 @dataclass(frozen=True)
@@ -290,13 +261,36 @@ class CampaignConfig:
 
     @property
     def goal(self) -> tuple[str, Objective]:
-        """Name and objective of the one quantity that is optimised."""
-        return next((n, o) for n, o in self.model.objectives.items() if o.goal != "observe")
+        """Name and objective of the first quantity that is optimised, which progress is shown by."""
+        return next((n, o) for n, o in self.model.objectives.items() if o.wanted)
+
+    @property
+    def goals(self) -> Mapping[str, Objective]:
+        """All quantities that are optimised, in the file's order."""
+        return {n: o for n, o in self.model.objectives.items() if o.wanted}
+
+    @property
+    def limited(self) -> Mapping[str, Objective]:
+        """The quantities that have limits to keep."""
+        return {n: o for n, o in self.model.objectives.items() if o.limited}
 
     @property
     def sign(self) -> float:
-        """+1 where the goal is to be maximised, -1 where minimised."""
-        return 1.0 if self.goal[1].goal == "maximize" else -1.0
+        """-1 where the goal is to be minimised, else +1."""
+        return self.goal[1].sign
+
+    @property
+    def direction(self) -> float:
+        """+1 where more of what the goal is judged by is better, -1 where less is."""
+        return self.goal[1].direction
+
+    def worth(self, value: float) -> float:
+        """How good a value of the goal is, larger being better."""
+        return self.goal[1].worth(value)
+
+    def keeps(self, values: Mapping[str, float]) -> bool:
+        """Whether measured values keep every limit; one that was not measured is not kept."""
+        return all(name in values and o.keeps(values[name]) for name, o in self.limited.items())
 
     @property
     def folder(self) -> Path:
@@ -306,7 +300,7 @@ class CampaignConfig:
     @cached_property
     def space(self) -> Space:
         """The space as the file gives it, still without the rows of a table."""
-        return Space(self.model.parameters, self.model.mixtures, self.model.constraints)
+        return self.model.space(self.model.strategy.fixed)
 
     def beside(self, name: str) -> Path:
         """A file that the campaign file names, relative to it."""
@@ -360,14 +354,19 @@ def _keys_at(place: KeyPath) -> list[str]:
         "validation": ValidationConfig,
         "law": LawConfig,
         "budget": BudgetConfig,
+        "stop": StopRule,
         "retries": RetryConfig,
         "mixtures": Mixture,
         "constraints": Linear,
+        "at_most_nonzero": Sparse,
+        "forbidden": Forbidden,
     }
     if len(place) <= 1:
         return list(CampaignModel.model_fields)
     if place[0] == "parameters":
         return list(_KINDS[place[2]].model_fields)
+    if place[0] == "forbidden" and "when" in place:
+        return list(Condition.model_fields)
     return list(tops[str(place[0])].model_fields) if str(place[0]) in tops else []
 
 

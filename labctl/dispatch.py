@@ -39,8 +39,8 @@ def outcome(
 ) -> Outcome:
     """What an instrument said, as the ledger keeps it: in the campaign's units, and typed if it failed.
 
-    A reading whose goal is missing or is no believable number is a bad reading; what is only observed may
-    be absent.
+    A reading in which every goal is missing or is no believable number is a bad reading. Where one of several
+    goals is there the result counts as measured and says what it lacks; what is only observed may be absent.
 
     Args:
         result: what the instrument said.
@@ -53,8 +53,9 @@ def outcome(
     failure = result if isinstance(result, ExperimentFailed) else None
     reading = failure.reading if failure is not None else result
     values, problems = _values(reading, config) if isinstance(reading, Reading) else ({}, [])
-    if failure is None and problems:
-        failure = ExperimentFailed(FailureKind.BAD_READING, "; ".join(problems), stage="measure")
+    incomplete = "; ".join(problems)
+    if failure is None and not any(name in values for name in config.goals):
+        failure = ExperimentFailed(FailureKind.BAD_READING, incomplete, stage="measure")
     raw = dict(jsonable(reading.raw)) if isinstance(reading, Reading) else {}
     if isinstance(reading, Reading) and failure is not None:
         raw |= {name: jsonable(value) for name, value in reading.values.items() if name not in values}
@@ -63,7 +64,7 @@ def outcome(
         status="measured" if failure is None else "failed",
         kind=None if failure is None else failure.kind,
         stage=None if failure is None else failure.stage,
-        message="" if failure is None else writable(failure.message),
+        message=incomplete if failure is None else writable(failure.message),
         values=values,
         bounds={} if failure is None else _bounds(failure, config, quantities or {}),
         actual=actual,
@@ -104,18 +105,18 @@ def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float],
     values, problems = {}, []
     for name, objective in config.model.objectives.items():
         if name not in reading.values:
-            if objective.goal != "observe":
+            if objective.needed:
                 problems.append(f"the instrument gave no {name}")
             continue
         conversion = units.factor(reading.units.get(name, objective.unit), objective.unit)
         if conversion is None:
-            if objective.goal != "observe":
+            if objective.needed:
                 problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
             continue
         value = float(reading.values[name]) * conversion
         if not is_wild(value):
             values[name] = value
-        elif objective.goal != "observe":
+        elif objective.needed:
             problems.append(f"{name} is {value}")
     return values, problems
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from labctl import units
 from labctl.card import Card, FailureRule, When
-from labctl.config import Objective
 from labctl.errors import RequestError
+from labctl.objective import Objective
 from labctl.plural import counted, verb
 from labctl.space import Continuous, Formula, Parameter
 from labctl.space.parameters import NUMERIC
@@ -71,7 +71,7 @@ def history(
             notes.append(remark)
         usable &= fits
     rule_of = rules_met(card, table)
-    goals = [name for name, objective in objectives.items() if objective.goal != "observe"]
+    goals = [name for name, objective in objectives.items() if objective.wanted]
     if card.no_value == "leave_out":
         measured_at_all = _measured(card, table, goals) | (rule_of >= 0)
         if n := int((~measured_at_all).sum()):
@@ -91,8 +91,8 @@ def history(
         if rule is not None:
             bounds = _bounds(rule, factors)
             made.append(HistoricalRow(recipe, measured, rule.kind, rule.message, bounds))
-        elif lost := next((name for name in goals if name not in measured), None):
-            made.append(_bad(recipe, measured, table.column(lost), row))
+        elif not any(name in measured for name in goals):
+            made.append(_bad(recipe, measured, table.column(goals[0]), row))
         else:
             made.append(HistoricalRow(recipe, measured))
     if len(rows) < len(table):
@@ -101,10 +101,10 @@ def history(
 
 
 def _measured(card: Card, table: Table, goals: list[str]) -> NDArray[np.bool_]:
-    """Rows in which something is written for every quantity that is optimised."""
-    found = np.ones(len(table), dtype=bool)
+    """Rows in which something is written for a quantity that is optimised."""
+    found = np.zeros(len(table), dtype=bool)
     for name in goals:
-        found &= np.array([bool(cell) for cell in _column(card, table, name, "objectives").cells])
+        found |= np.array([bool(cell) for cell in _column(card, table, name, "objectives").cells])
     return found
 
 

@@ -80,9 +80,12 @@ class Proposal(Written):
         arm: why it was chosen, and ``because`` says the same in a sentence.
         strategy: its name in a campaign file, where a strategy chose it.
         domain: where it lies with respect to what was measured.
+        shares: of the budget among the arms at this moment, where the evidence decides on them.
+        evidence: what decided on them, in a sentence.
         predictions: by objective; empty while there is too little to fit a surrogate to.
         acquisition: name of the score that ranked the candidates, and ``value`` its value here.
         alternatives: the strongest candidates not chosen.
+        feasibility: probability that the recipe makes a sample; None as long as every recipe made one.
         surrogate: hash of the surrogate's card, which is in the ledger as an event of its own.
         data: hash of the results that the surrogate was fitted to.
         code: version of labctl.
@@ -96,10 +99,13 @@ class Proposal(Written):
     because: str
     strategy: str | None = None
     domain: Stamp | None = None
+    shares: dict[str, float] | None = None
+    evidence: str | None = None
     predictions: dict[str, Predicted] = Field(default_factory=dict)
     acquisition: str | None = None
     value: float | None = None
     alternatives: tuple[Alternative, ...] = ()
+    feasibility: float | None = Field(default=None, ge=0, le=1)
     surrogate: str | None = None
     data: str
     code: str

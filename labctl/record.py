@@ -55,7 +55,7 @@ def checked_outcome(
         _check_bounds(config, values, bounds, kind)
         kind = FailureKind.CENSORED
     goal, objective = config.goal
-    if kind is None and goal not in values:
+    if kind is None and not any(name in values for name in config.goals):
         raise RequestError(f"give its value in {objective.unit}, or say how it --failed", key=goal)
     missed = {name: setting for name, setting in actual.items() if not as_asked(setting, asked[name])}
     if kind is None and missed:
@@ -119,10 +119,12 @@ def _check_bounds(
     if kind not in (None, FailureKind.CENSORED):
         raise RequestError(f"a bound is for censored results, and this one is {kind.value}; leave it out")
     goal, _ = config.goal
-    plain = next((name for name in values if name in bounds or name == goal), None)
+    plain = next((name for name in values if name in bounds), None)
+    if plain is None and all(name in values for name in config.goals):
+        plain = goal
     if plain is not None:
         raise RequestError("has a value, and a censored result has a bound instead; give one", key=plain)
-    if goal not in bounds:
+    if not any(name in bounds for name in config.goals):
         raise RequestError(f"a censored result needs its bound; write for example '{goal}>150'", key=goal)
 
 

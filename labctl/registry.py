@@ -12,6 +12,9 @@ STRATEGIES: Mapping[str, str] = {
     "explore": "labctl.strategies.explore:Explore",
     "gaps": "labctl.strategies.gaps:Gaps",
     "novelty": "labctl.strategies.novelty:Novelty",
+    "outcome_novelty": "labctl.strategies.outcome_novelty:OutcomeNovelty",
+    "learned_novelty": "labctl.strategies.learned_novelty:LearnedNovelty",
+    "cells": "labctl.strategies.cells:Cells",
     "random": "labctl.strategies.random:Random",
 }
 """Where each strategy lives; a new one is one file in that folder and one line here."""

@@ -1,5 +1,6 @@
 """Results beside the predictions that were written before them."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from labctl.config import CampaignConfig
@@ -20,6 +21,30 @@ def off_recipe_value(experiment: Experiment, objective: str) -> float | None:
     if outcome is None or outcome.kind != FailureKind.OFF_RECIPE:
         return None
     return outcome.values.get(objective)
+
+
+def keeps_limits(config: CampaignConfig, experiment: Experiment) -> bool:
+    """Whether its values keep every limit on an outcome; a limited quantity that has no value does not."""
+    return config.keeps({} if experiment.outcome is None else experiment.outcome.values)
+
+
+def best_steps(
+    config: CampaignConfig, measured: Iterable[tuple[Experiment, float]]
+) -> list[tuple[Experiment, float]]:
+    """The measurements of the goal that were better than all before them, of those that keep the limits."""
+    steps: list[tuple[Experiment, float]] = []
+    for experiment, value in measured:
+        if keeps_limits(config, experiment) and (
+            not steps or config.worth(value) > config.worth(steps[-1][1])
+        ):
+            steps.append((experiment, value))
+    return steps
+
+
+def judged(config: CampaignConfig, values: Mapping[str, float]) -> float | None:
+    """What the goal's value is judged by, or None where it is missing or a limit on an outcome is broken."""
+    goal, objective = config.goal
+    return objective.judged(values[goal]) if goal in values and config.keeps(values) else None
 
 
 @dataclass(frozen=True, slots=True)

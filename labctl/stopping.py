@@ -1,23 +1,145 @@
-"""When a campaign ends: budget, target, and too many failures in a row; pure functions of its state."""
+"""When a campaign ends and why, in plain words; pure functions of its state."""
+
+from datetime import datetime
+from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from labctl import units
+from labctl.budget import StopRule, seconds_in
 from labctl.config import CampaignConfig
-from labctl.scores import off_recipe_value, value_of
-from labctl.state import CampaignState
+from labctl.cost import spent
+from labctl.front import front
+from labctl.plural import counted
+from labctl.proposal import Predicted
+from labctl.scores import best_steps, keeps_limits, off_recipe_value, value_of
+from labctl.state import CampaignState, Experiment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Ended = tuple[str, str]
 
 
-def why_to_stop(config: CampaignConfig, state: CampaignState, budget: int) -> tuple[str, str] | None:
-    """Status and reason if the campaign has ended, or None if more experiments may be done."""
+def why_to_stop(
+    config: CampaignConfig, state: CampaignState, budget: int, *, now: datetime | None = None
+) -> Ended | None:
+    """Status and reason if the campaign has ended, or None if more experiments may be done.
+
+    Args:
+        config: of the campaign.
+        state: of the campaign.
+        budget: how many experiments, in place of the file's.
+        now: against which the time budget is held; the last event's time unless given.
+    """
+    return (
+        _spent_budget(config, state, budget)
+        or _spent_more(config, state, now)
+        or next((why for rule in config.model.stop if (why := _by_rule(rule, config, state))), None)
+        or _in_a_row(config, state)
+    )
+
+
+def _spent_budget(config: CampaignConfig, state: CampaignState, budget: int) -> Ended | None:
+    if sum(experiment.status != "rejected" for experiment in state) >= budget:
+        return "finished", f"the budget of {counted(budget, 'experiment')} is spent"
+    return ("finished", "the target is reached") if target_reached(config, state) else None
+
+
+def _spent_more(config: CampaignConfig, state: CampaignState, now: datetime | None) -> Ended | None:
     rules = config.model.budget
-    done = sum(experiment.status != "rejected" for experiment in state)
-    if done >= budget:
-        return "finished", f"the budget of {budget} experiments is spent"
-    if target_reached(config, state):
-        return "finished", "the target is reached"
-    failures = failures_in_a_row(state, config.goal[0])
-    if rules.failures_in_a_row is not None and failures >= rules.failures_in_a_row:
-        return "halted", f"{failures} experiments in a row failed; look at the instruments and the recipes"
+    if rules.cost is not None and (cost := spent(config, state)) >= rules.cost:
+        return "finished", f"the budget of {rules.cost:g} is spent: the experiments cost {cost:.4g}"
+    if rules.time is not None and len(state):
+        begun = datetime.fromisoformat(state[_FIRST].proposed_at)
+        last = now or max(
+            datetime.fromisoformat(e.ended_at or e.proposed_at) for e in (state[_FIRST], _last(state))
+        )
+        if (last - begun).total_seconds() >= seconds_in(rules.time):
+            return "finished", f"the time of {rules.time} is over"
     return None
+
+
+def _in_a_row(config: CampaignConfig, state: CampaignState) -> Ended | None:
+    most = config.model.budget.failures_in_a_row
+    failures = failures_in_a_row(state, tuple(config.goals))
+    if most is None or failures < most:
+        return None
+    return "halted", f"{failures} experiments in a row failed; look at the instruments and the recipes"
+
+
+def _by_rule(rule: StopRule, config: CampaignConfig, state: CampaignState) -> Ended | None:
+    """Status and reason if everything that a rule names holds."""
+    if rule.experiments is not None and len(state) < rule.experiments:
+        return None
+    checks: list[Callable[[], str | None]] = []
+    if rule.stagnation is not None:
+        most = rule.stagnation
+        checks.append(lambda: _stagnates(config, state, most))
+    if rule.improvement_chance is not None:
+        least = rule.improvement_chance
+        checks.append(lambda: _hopeless(config, state, least, rule.proposals))
+    if rule.failure_rate is not None:
+        share = rule.failure_rate
+        checks.append(lambda: _fails_often(state, share, rule.last))
+    said = []
+    for check in checks:
+        reason = check()
+        if reason is None:
+            return None
+        said.append(reason)
+    return "halted" if rule.failure_rate is not None else "finished", ", and ".join(said)
+
+
+def _stagnates(config: CampaignConfig, state: CampaignState, most: int) -> str | None:
+    since = stagnation(config, state)
+    if since < most:
+        return None
+    what = "none of them better than the best" if len(config.goals) == 1 else "none of them on the front"
+    return f"the last {counted(since, 'result')} brought nothing new, {what}"
+
+
+def stagnation(config: CampaignConfig, state: CampaignState) -> int:
+    """How many results came since the last better one, or since the front last grew; 0 without any."""
+    if len(config.goals) > 1:
+        last = max((state[c.experiment].number for c in front(config, state)), default=0)
+    else:
+        goal, _ = config.goal
+        steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
+        last = steps[-1][0].number if steps else 0
+    return sum(e.number > last for e in state.measured) if last else 0
+
+
+def _hopeless(config: CampaignConfig, state: CampaignState, least: float, proposals: int) -> str | None:
+    goal, _ = config.goal
+    steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
+    asked = [e for e in state if e.proposal.arm == "improve" and goal in e.proposal.predictions][-proposals:]
+    if not steps or len(asked) < proposals:
+        return None
+    best = max(chance_of_better(config, e.proposal.predictions[goal], steps[-1][1]) for e in asked)
+    if best >= least:
+        return None
+    return (
+        f"none of the last {counted(proposals, 'proposal')} to improve had a chance above {best:.2g} of "
+        "a better result"
+    )
+
+
+def chance_of_better(config: CampaignConfig, predicted: Predicted, best: float) -> float:
+    """The chance that the true value of a recipe is better than the best result, by its prediction."""
+    _, objective = config.goal
+    normal = NormalDist(predicted.mean, max(predicted.sd, 1e-300))
+    if objective.target is not None:
+        miss = abs(best - objective.target)
+        return normal.cdf(objective.target + miss) - normal.cdf(objective.target - miss)
+    return 1.0 - normal.cdf(best) if objective.sign > 0 else normal.cdf(best)
+
+
+def _fails_often(state: CampaignState, share: float, last: int) -> str | None:
+    ended = [e for e in state if e.status in ("measured", "failed")][-last:]
+    failed = sum(e.status == "failed" for e in ended)
+    if len(ended) < last or failed <= share * last:
+        return None
+    return f"{failed} of the last {last} experiments failed; look at the instruments and the recipes"
 
 
 def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
@@ -26,11 +148,11 @@ def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
     if target is None:
         return False
     wanted = target.value * (units.factor(target.unit, objective.unit) or 1.0)
-    values = [value_of(experiment, goal) for experiment in state.measured]
-    return any(config.sign * (value - wanted) >= 0 for value in values if value is not None)
+    values = [value_of(e, goal) for e in state.measured if keeps_limits(config, e)]
+    return any(config.worth(value) >= config.worth(wanted) for value in values if value is not None)
 
 
-def failures_in_a_row(state: CampaignState, goal: str) -> int:
+def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
     """How many of the last experiments failed without one result among them.
 
     What was made off recipe and measured all the same is a result of something else, and ends the row.
@@ -38,7 +160,14 @@ def failures_in_a_row(state: CampaignState, goal: str) -> int:
     count = 0
     for number in range(len(state), 0, -1):
         experiment = state.experiments[number]
-        if experiment.status == "measured" or off_recipe_value(experiment, goal) is not None:
+        if experiment.status == "measured" or any(off_recipe_value(experiment, g) is not None for g in goals):
             break
         count += experiment.status == "failed"
     return count
+
+
+_FIRST = "e0001"
+
+
+def _last(state: CampaignState) -> Experiment:
+    return state.experiments[len(state)]

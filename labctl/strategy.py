@@ -2,24 +2,25 @@
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from labctl.config import CampaignConfig
+from labctl.evidence import Evidence, evidence
 from labctl.ground import ground
+from labctl.portfolio import Shares
 from labctl.proposal import Arm, Predicted, Proposal, recipe_key
-from labctl.registry import STRATEGIES
 from labctl.space import Space
 from labctl.state import CampaignState
 from labctl.strategies.knowledge import knowledge
-from labctl.strategies.protocol import Choice, Situation, Strategy
+from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.surrogate import Surrogates
 from labctl.surprises import Surprise, surprises
+from labctl.turn import load, turn, turns_of
 from labctl.widening import widening
 from labctl_drivers.protocol import Recipe
 
@@ -69,15 +70,19 @@ def propose(
     objectives = list(config.model.objectives)
     goal, _ = config.goal
     known = knowledge(state, space, objectives, goal)
-    signs = {name: config.sign if name == goal else 1.0 for name in objectives}
+    signs = {name: objective.sign for name, objective in config.model.objectives.items()}
     chosen = (state.verdict or {}).get("surrogate", "gp-ard")
     surrogates = Surrogates(known, signs, seed, kind=str(chosen))
     number = len(state) + 1
-    again = _to_repeat(config, state, repeatable)
-    name = _next_strategy(config, state, known.n, again)
-    verdict = None if state.verdict is None else str(state.verdict["verdict"])
+    surprising, widened, stood = surprises(config, state), widening(config, state), ground(space, state)
+    again = _to_repeat(config, state, surprising, repeatable)
+
+    def seen() -> Evidence:
+        return evidence(config, state, space, ground=stood, surprises=surprising, widened=widened, seed=seed)
+
     situation = Situation(
         space=space,
+        objectives=config.model.objectives,
         knowledge=known,
         surrogates=surrogates,
         goal=goal,
@@ -85,32 +90,26 @@ def propose(
         allowed=allowed,
         rng=np.random.default_rng([seed, number]),
         seed=seed,
-        done=_count(state).get(_ARM_OF.get(name, name), 0),
+        done=turns_of(state).get("initial", 0),
         initial=config.model.strategy.initial,
         neighbours=config.model.strategy.neighbours,
         surprises=again,
-        ground=ground(space, state),
-        verdict=verdict,
+        doubted=tuple(s for s in surprising if s.replicate != "agrees"),
+        repeatable=repeatable,
+        ground=stood,
+        verdict=None if state.verdict is None else str(state.verdict["verdict"]),
     )
-    widened = widening(config, state)
     if only is not None:
-        expert = _Written("expert", None, widened, route, predict=True)
+        expert = _Written("expert", None, None, widened, route, predict=True)
         return expert.proposed(Choice(*only), situation, started)
-    for attempt in (name, *_WHEN_NOTHING_FITS):
-        strategy = load(attempt)
+    now = turn(config, state, results=known.n, surprised=bool(again), seen=seen)
+    for name in now.order:
+        strategy = load(name)
         choice = strategy.choose(situation)
         if choice is not None:
-            written = _Written(strategy.arm, attempt, widened, route, predict=predict_always)
+            written = _Written(strategy.arm, name, now.shares, widened, route, predict=predict_always)
             return written.proposed(choice, situation, started)
     return None
-
-
-@cache
-def load(name: str) -> Strategy:
-    """The strategy with this name."""
-    module, _, attribute = STRATEGIES[name].partition(":")
-    strategy: Strategy = getattr(import_module(module), attribute)()
-    return strategy
 
 
 @cache
@@ -122,23 +121,11 @@ def code_version() -> str:
         return "labctl (not installed)"
 
 
-_WHEN_NOTHING_FITS = ("gaps", "random")
-"""Who chooses where a strategy finds nothing it may choose, such as no improvement within the domain."""
-_ARM_OF = {"space_filling": "initial", "random_start": "initial"}
-
-
-def _count(state: CampaignState) -> Mapping[str, int]:
-    """How many experiments each strategy has proposed; the start counts as one, whatever its layout."""
-    counts: dict[str, int] = {}
-    for experiment in state:
-        name = experiment.proposal.strategy or experiment.proposal.arm
-        name = _ARM_OF.get(name, name)
-        counts[name] = counts.get(name, 0) + 1
-    return counts
-
-
 def _to_repeat(
-    config: CampaignConfig, state: CampaignState, repeatable: Callable[[Recipe], bool]
+    config: CampaignConfig,
+    state: CampaignState,
+    surprising: Sequence[Surprise],
+    repeatable: Callable[[Recipe], bool],
 ) -> tuple[Surprise, ...]:
     """Surprising results to be measured again, as far as the campaign's share for replicates goes."""
     spent = sum(e.proposal.arm == "replicate" for e in state)
@@ -147,30 +134,15 @@ def _to_repeat(
     under_way = {recipe_key(e.proposal.recipe) for e in state.pending}
     return tuple(
         s
-        for s in surprises(config, state)
+        for s in surprising
         if s.replicate == "waiting" and recipe_key(s.recipe) not in under_way and repeatable(s.recipe)
     )
 
 
-def _next_strategy(
-    config: CampaignConfig, state: CampaignState, results: int, again: Sequence[Surprise]
-) -> str:
-    """The start first, then surprises, then the arm that lags farthest behind its share of the budget.
-
-    An arm that needs results before there are any makes way for chance.
-    """
-    plan, counts = config.model.strategy, _count(state)
-    if counts.get("initial", 0) < plan.initial:
-        return "space_filling" if plan.start == "space_filling" else "random_start"
-    if again:
-        return "replicate"
-    total = sum(plan.arms.values())
-    spent = sum(counts.get(arm, 0) for arm in plan.arms)
-    lag = {
-        arm: share / total * (spent + 1) - counts.get(arm, 0) for arm, share in plan.arms.items() if share > 0
-    }
-    name = max(lag, key=lambda arm: lag[arm])
-    return name if results >= load(name).needs_results else "random"
+_RESTS_ON_IT = ("log_expected_improvement", "predicted_sd")
+"""Acquisition functions that rest on the surrogate's prediction, so that it is written down with them."""
+_HARDLY_IN_QUESTION = 0.95
+"""From this chance of a sample on, the reason of a proposal does not mention it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +151,7 @@ class _Written:
 
     arm: Arm
     strategy: str | None
+    shares: Shares | None
     widened: float
     route: str
     predict: bool
@@ -188,7 +161,7 @@ class _Written:
         surrogates, space = situation.surrogates, situation.space
         predictions: dict[str, Predicted] = {}
         cards: list[dict[str, Any]] = []
-        rests_on_it = choice.acquisition in ("log_expected_improvement", "predicted_sd")
+        rests_on_it = choice.acquisition in _RESTS_ON_IT
         if surrogates.ready and (rests_on_it or (self.predict and surrogates.trustworthy)):
             predictions = surrogates.predict(space.encode([choice.recipe]))[0]
             for objective in predictions:
@@ -196,16 +169,20 @@ class _Written:
                 cards.append({"hash": card.hash(), "objective": objective, "card": card.as_json()})
         main = next((str(c["hash"]) for c in cards if c["objective"] == situation.goal), None)
         stood = situation.ground
+        chance = surrogates.chance(space.encode([choice.recipe]))
         proposal = Proposal(
             recipe=dict(choice.recipe),
             arm=self.arm,
-            because=choice.because,
+            because=choice.because if chance is None else self._with_chance(choice.because, float(chance[0])),
             strategy=self.strategy,
+            shares=None if self.shares is None else {n: round(v, 6) for n, v in self.shares.of.items()},
+            evidence=None if self.shares is None else self.shares.because,
             domain=None if stood is None else stood.stamp(choice.recipe),
             predictions={name: self._wide(p) for name, p in predictions.items()},
             acquisition=choice.acquisition,
             value=choice.value,
             alternatives=tuple(choice.alternatives),
+            feasibility=None if chance is None else float(chance[0]),
             surrogate=main,
             data=situation.knowledge.data,
             code=code_version(),
@@ -214,6 +191,12 @@ class _Written:
             cpu_seconds=round(time.process_time() - started, 6),
         )
         return Proposed(proposal, tuple(cards))
+
+    def _with_chance(self, because: str, chance: float) -> str:
+        """The reason with the chance of a sample, where that is in question and no person chose."""
+        if self.arm == "expert" or chance >= _HARDLY_IN_QUESTION:
+            return because
+        return f"{because}; makes a sample with {chance:.0%}"
 
     def _wide(self, predicted: Predicted) -> Predicted:
         factor = max(self.widened, 1.0)

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labctl.config import CampaignConfig
-from labctl.scores import Scored, off_recipe_value, scored, value_of
+from labctl.cost import spent
+from labctl.front import Compromise, front
+from labctl.scores import Scored, keeps_limits, off_recipe_value, scored, value_of
 from labctl.state import CampaignState, Experiment
 from labctl.surprises import Surprise, surprises
 from labctl_drivers.protocol import Setting
@@ -45,6 +47,9 @@ class Summary:
     Attributes:
         best: among the measured experiments.
         better_off_recipe: the best result of a recipe that nobody asked for, where it is better than that.
+        front: with several goals, the results that no other result beats in all of them.
+        cost: what all attempts have cost; None without a price.
+        evidence: what decided on the shares of the arms when the last experiment was proposed.
         widened: factor in the last prediction that was written; 1 for none.
     """
 
@@ -58,8 +63,11 @@ class Summary:
     rejected: int
     best: Best | None
     better_off_recipe: Best | None
+    front: tuple[Compromise, ...]
     calibration: Calibration | None
     verdict: dict[str, Any] | None
+    cost: float | None
+    evidence: str | None
     widened: float
     surprises: tuple[Surprise, ...]
     cpu_seconds: float
@@ -92,8 +100,11 @@ def summarise(
         rejected=statuses["rejected"],
         best=found,
         better_off_recipe=_better(config, state, found),
+        front=front(config, state),
         calibration=calibration(scored(config, state)),
         verdict=None if state.verdict is None else dict(state.verdict),
+        cost=None if config.model.instrument.cost is None else round(spent(config, state), 6),
+        evidence=next((e.proposal.evidence for e in reversed(list(state)) if e.proposal.evidence), None),
         widened=_widened(config, state),
         surprises=surprises(config, state),
         cpu_seconds=round(sum(e.proposal.cpu_seconds for e in state), 3),
@@ -104,7 +115,7 @@ def summarise(
 
 
 def best(config: CampaignConfig, state: CampaignState) -> Best | None:
-    """The best measurement so far; the earliest of equals."""
+    """The best measurement of the goal so far that keeps every limit; the earliest of equals."""
     goal, _ = config.goal
     return _best_of(config, [(value_of(e, goal), e) for e in state.measured])
 
@@ -112,16 +123,16 @@ def best(config: CampaignConfig, state: CampaignState) -> Best | None:
 def _better(config: CampaignConfig, state: CampaignState, than: Best | None) -> Best | None:
     goal, _ = config.goal
     found = _best_of(config, [(off_recipe_value(e, goal), e) for e in state.failed])
-    if found is None or (than is not None and config.sign * (found.value - than.value) <= 0):
+    if found is None or (than is not None and config.worth(found.value) <= config.worth(than.value)):
         return None
     return found
 
 
 def _best_of(config: CampaignConfig, results: Sequence[tuple[float | None, Experiment]]) -> Best | None:
-    known = [(value, e) for value, e in results if value is not None]
+    known = [(value, e) for value, e in results if value is not None and keeps_limits(config, e)]
     if not known:
         return None
-    value, experiment = max(known, key=lambda pair: config.sign * pair[0])
+    value, experiment = max(known, key=lambda pair: config.worth(pair[0]))
     return Best(dict(experiment.made), value, config.goal[1].unit, experiment.id)
 
 

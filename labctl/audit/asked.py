@@ -1,6 +1,7 @@
 """What a person tells an audit that no table can know."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from labctl.errors import RequestError
 
@@ -15,6 +16,7 @@ class Asked:
         label_values: name of the column from which labels were made by a threshold.
         label_range: lowest and highest threshold in use, in that column's unit.
         label_sd: standard deviation of that column, in its unit.
+        candidates: a table of recipes that could be made next.
     """
 
     true_rate: float | None = None
@@ -22,6 +24,7 @@ class Asked:
     label_values: str | None = None
     label_range: tuple[float, float] | None = None
     label_sd: float | None = None
+    candidates: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense before anything is read.

@@ -1,15 +1,15 @@
 """From a study to the table that the checks look at: which class is success, what is compared with what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labctl.audit.asked import Asked
+from labctl.audit.pool import candidates_of
 from labctl.errors import RequestError
-from labctl.space import Formula, NoRecipeError, sample
 from labctl.study import Study
 from labctl_drivers.protocol import Recipe
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-CANDIDATES = 2000
-"""Recipes drawn from a space that is no finite pool."""
-FEWEST_OF_EACH = 10
 _SAME_ORDER = 0.9999
 _FIRST_AMONG_COHORTS = ("doi", "lab", "batch", "operator")
 
@@ -32,13 +29,17 @@ class Prepared:
     Attributes:
         table: for the checks.
         pool: recipes in the order of the table's pool, or None where there is none.
-        of_the_pool: what the pool is, in words.
+        of_the_pool: what the pool is, in words; empty where there is none.
+        why_no_pool: why there is none, where there is none.
+        brought: whether a person brought the pool, so that nothing else may be proposed.
         notes: what was assumed or left out.
     """
 
     table: "AuditTable"
     pool: Sequence[Recipe] | None
     of_the_pool: str
+    why_no_pool: str
+    brought: bool
     notes: tuple[str, ...]
 
 
@@ -71,7 +72,7 @@ def prepare(
     cohorts, twins = _cohorts(study, columns)
     values = _label_values(study, asked)
     skipped = {*study.modelled, *outcomes, *([asked.label_values] if asked.label_values else [])}
-    recipes, pool, of_the_pool = _pool(study, seed)
+    pool = candidates_of(study, asked.candidates, seed=seed)
     only_formula = study.formulas is not None and len(study.space.parameters) == 1
     table = AuditTable(
         X=study.X,
@@ -89,32 +90,21 @@ def prepare(
         readings=_readings(study, columns, {*cohorts, *outcomes}),
         order=study.order,
         arms=study.arms,
-        pool=pool,
+        pool=None if isinstance(pool, str) else pool.X,
         true_rate=asked.true_rate,
         label_values=values,
         label_range=asked.label_range,
         label_sd=asked.label_sd,
         z=z,
     )
-    table = replace(table, pool_scores=_pool_scores(table, seed))
-    return Prepared(table, recipes, of_the_pool, (*study.notes, *of_success, *same, *twins))
-
-
-def _pool_scores(table: "AuditTable", seed: int) -> Floats | None:
-    """What a classifier of this table says each candidate's chance of success is, or None.
-
-    Logistic regression, since its scores are near enough to probabilities for the shift of the rate to be
-    estimated from them; ten successes and ten failures are the least that it can be fitted to.
-    """
-    success = table.success
-    known = np.isfinite(success)
-    labels = success[known].astype(np.intp)
-    if table.pool is None or min(labels.sum(), len(labels) - labels.sum()) < FEWEST_OF_EACH:
-        return None
-    from labctl_models.surrogates.classes import LogisticRidge  # noqa: PLC0415 - sklearn takes a moment
-
-    fitted = LogisticRidge().fit(table.X[known], labels, classes=2, seed=seed)
-    return np.asarray(fitted.probability(table.pool)[:, 1], dtype=np.float64)
+    return Prepared(
+        table=table,
+        pool=None if isinstance(pool, str) else pool.recipes,
+        of_the_pool="" if isinstance(pool, str) else pool.name,
+        why_no_pool=pool if isinstance(pool, str) else "",
+        brought=asked.candidates is not None,
+        notes=(*study.notes, *of_success, *same, *twins, *(() if isinstance(pool, str) else pool.notes)),
+    )
 
 
 def _outcome(study: Study, asked: Asked) -> tuple[Floats, tuple[str, ...]]:
@@ -210,39 +200,3 @@ def _label_values(study: Study, asked: Asked) -> Floats | None:
     if column.dtype.kind != "f" or not np.isfinite(column).any():
         raise RequestError(f"{name} holds no numbers; name the measured quantity", key="--label-values")
     return np.asarray(column, dtype=np.float64)
-
-
-def _pool(study: Study, seed: int) -> tuple[Sequence[Recipe] | None, Floats | None, str]:
-    """What the table is compared with, as recipes and as rows of the unit cube."""
-    from labctl_models.audit.likeness import snapped  # noqa: PLC0415
-
-    space = study.space
-    if space.pool is not None:
-        rows = range(len(space.pool))
-        return [space.pool.recipe(i) for i in rows], space.pool.X, "the campaign's own candidates"
-    if any(isinstance(p, Formula) for p in space.parameters.values()):
-        return None, None, ""
-    of_a_table = study.arms is None
-    if of_a_table and _bound_by_a_law(study.X):
-        return None, None, ""
-    try:
-        recipes = sample(space, CANDIDATES, np.random.default_rng(seed))
-    except NoRecipeError:
-        return None, None, ""
-    X = space.encode(recipes)
-    if of_a_table:
-        # Between the levels of a designed grid nobody meant to go, so that nothing is missing there.
-        X = np.unique(snapped(X, study.X), axis=0)
-        recipes = [space.canonical(recipe) for recipe in space.decode(X)]
-        return recipes, X, f"{len(X):,} recipes spread evenly over the ranges that the table spans"
-    return recipes, X, f"{CANDIDATES:,} recipes drawn evenly from the campaign's space"
-
-
-def _bound_by_a_law(X: Floats) -> bool:
-    """Whether the settings obey a law that nobody stated, such as parts that add up to one hundred."""
-    varying = X[:, np.ptp(X, axis=0) > 0.0]
-    if varying.shape[1] < 2:  # noqa: PLR2004 - a law ties two
-        return False
-    Z = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    values = np.linalg.eigvalsh(Z.T @ Z / len(Z))
-    return bool(values[0] < 1e-6)  # noqa: PLR2004 - rounding of percentages, not noise

@@ -31,6 +31,7 @@ NEEDS_CHANCE = (
     "domain.diversity",
 )
 """Findings that recipes drawn at random would mend, or at least measure."""
+_DRAWN = 50
 SHARES = "strategy:\n  arms: {improve: 7, random: 2, gaps: 1}"
 """How a campaign reserves a share of its budget for a random arm and for the gaps."""
 
@@ -113,15 +114,19 @@ def _in_the_gaps(finding: "Finding", audited: Audited) -> Iterator[Repair]:
 
 
 def _by_chance(finding: "Finding", audited: Audited, seed: int) -> Iterator[Repair]:
-    space = audited.study.space
-    if space.pool is None and any(isinstance(p, Formula) for p in space.parameters.values()):
-        # The only formulas at hand are those of the table, and drawing from them would be no fair sample.
+    space, pool = audited.study.space, audited.prepared.pool
+    if pool is None:
+        # The only recipes at hand are those of the table, and drawing from them would be no fair sample.
         return
-    if audited.prepared.pool is None:
+    why = "drawn at random, so that the table has rows nobody selected"
+    rng = np.random.default_rng([seed, 1])
+    if audited.prepared.brought:
+        for row in rng.permutation(len(pool))[:_DRAWN].tolist():
+            yield Repair(pool[row], why, finding.id)
         return
     try:
-        for recipe in sample(space, 50, np.random.default_rng([seed, 1])):
-            yield Repair(recipe, "drawn at random, so that the table has rows nobody selected", finding.id)
+        for recipe in sample(space, _DRAWN, rng):
+            yield Repair(recipe, why, finding.id)
     except NoRecipeError:
         return
 

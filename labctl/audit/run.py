@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from labctl.audit.asked import Asked
 from labctl.audit.prepare import Prepared, prepare
-from labctl.audit.words import verdict
+from labctl.audit.words import not_asked, verdict
 from labctl.errors import RequestError
 from labctl.scores import scored
 from labctl.study import Study
@@ -183,7 +183,10 @@ def audit_study(
         prepared=prepared,
         findings=tuple(_named(finding, study) for finding in found.findings),
         fine=tuple(fine),
-        not_applicable=dict(found.not_applicable),
+        not_applicable={
+            name: not_asked(name, reason, prepared.why_no_pool)
+            for name, reason in found.not_applicable.items()
+        },
         screen=_screened(prepared, seed),
         watched=None if view is None else calibration.watched(),
         seconds={**found.seconds, "residuals": spent},
@@ -244,23 +247,15 @@ def _prospective(study: Study, view: "View | None") -> Floats | None:
 def _screened(prepared: Prepared, seed: int) -> "Screen | str":
     """The hidden-variable screen with all it looked at, for the page; or why there is none."""
     from labctl_models.audit.finding import NotApplicableError  # noqa: PLC0415
-    from labctl_models.audit.hidden import screen  # noqa: PLC0415
-    from labctl_models.audit.run import WHY_NOT  # noqa: PLC0415
-    from labctl_models.audit.table import partition  # noqa: PLC0415
+    from labctl_models.audit.hidden import HiddenVariableCheck  # noqa: PLC0415
+    from labctl_models.audit.run import WHY_NOT, stream  # noqa: PLC0415
 
-    table = prepared.table
-    if table.residuals is None:
+    check = HiddenVariableCheck()
+    if prepared.table.residuals is None:
         return WHY_NOT["residuals"]
-    known = {partition(table.columns[name]) for name in table.cohorts} | {table.recipe_partition()}
-    fields = {
-        name: column
-        for name, column in table.columns.items()
-        if name not in table.modelled
-        and name not in table.cohorts
-        and not (column.dtype.kind != "f" and partition(column) in known)
-    }
     try:
-        return screen(table.residuals, fields, seed=seed, order=table.order)
+        # With the seed that the check itself was given, so that page and findings say the same.
+        return check.screened(prepared.table, seed=stream(seed, check.name))
     except NotApplicableError as reason:
         return str(reason)
 

@@ -62,6 +62,33 @@ _WHAT_IT_MEANS: Mapping[str, str] = {
 }
 
 
+_HOW_TO_ASK: Mapping[str, str] = {
+    "domain.coverage": "name a table of recipes that could be made next with --candidates POOL.csv",
+    "domain.leverage": "name a table of recipes that could be made next with --candidates POOL.csv",
+    "domain.likeness": "name a table of recipes that could be made next with --candidates POOL.csv",
+    "selection.success_share": "state the rate with --true-rate, or measure it with a random arm",
+    "labels.threshold": "name the measured quantity and the thresholds in use with --label-values COL "
+    "--label-range LO HI",
+}
+_OF_THE_POOL = ("domain.coverage", "domain.leverage", "domain.likeness")
+
+
+def not_asked(check: str, reason: str, why_no_pool: str) -> str:
+    """Why a check could say nothing, and how to ask for it where that is in a person's hands.
+
+    Args:
+        check: its name.
+        reason: as the check gives it.
+        why_no_pool: why the table has no candidates; empty where it has some.
+    """
+    if check in _OF_THE_POOL:
+        if not why_no_pool:
+            return reason
+        reason = f"there are no candidates to compare the table with: {why_no_pool}"
+    how = _HOW_TO_ASK.get(check)
+    return reason if how is None else f"{reason}; {how}"
+
+
 def checked(name: str) -> str:
     """The question that a check asks."""
     return _QUESTIONS.get(name, name)

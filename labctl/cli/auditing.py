@@ -45,6 +45,12 @@ def audit(
         float | None,
         typer.Option("--label-sd", metavar="SD", help="Standard deviation of that quantity."),
     ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(
+            "--candidates", metavar="POOL.csv", help="Recipes that could be made next, to compare it with."
+        ),
+    ] = None,
     propose: Annotated[
         int, typer.Option("--propose", min=0, max=1000, metavar="N", help="Experiments that would repair it.")
     ] = 5,
@@ -67,7 +73,7 @@ def audit(
 
     if plan is not None and plan.exists():
         raise RequestError("exists, and may hold results; name another file", file=plan)
-    asked = Asked(true_rate, success, label_values, label_range, label_sd)
+    asked = Asked(true_rate, success, label_values, label_range, label_sd, candidates)
     audited = audit_target(target, goal, asked, folder, seed=seed, progress=lambda name: say(f"  {name}"))
     found = repairs(audited, propose, seed=seed, allowed=hard_limits(audited))
     data = {**audited.as_json(), "repairs": [r.as_json() for r in found]}

@@ -58,10 +58,13 @@ def propose(
 
     def words() -> None:
         from labctl.cli.show import recipe_text  # noqa: PLC0415
+        from labctl.report.words import domain_in_words  # noqa: PLC0415
 
         for experiment in experiments:
             typer.echo(f"{experiment.id}  {recipe_text(experiment.proposal.recipe, units)}")
             typer.echo(f"       {experiment.proposal.arm}: {experiment.proposal.because}")
+            if (stamp := experiment.proposal.domain) is not None:
+                typer.echo(f"       {domain_in_words(stamp)}")
         if not experiments:
             typer.echo("every candidate was tried")
 

@@ -1,12 +1,12 @@
 """How experiments and summaries look in a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
 
 from labctl.config import CampaignConfig
-from labctl.scores import value_of
+from labctl.scores import keeps_limits, value_of
 from labctl.state import Experiment
 from labctl.summary import Best, Summary
 from labctl_drivers.protocol import Setting
@@ -31,7 +31,9 @@ def recipe_text(recipe: Mapping[str, Setting], units: Mapping[str, str] | None =
 def experiment_line(experiment: Experiment, config: CampaignConfig, best_before: float | None) -> str:
     """One finished experiment: what was expected, and what came."""
     goal, _ = config.goal
-    head = f"{experiment.id}  {experiment.proposal.arm:<8}"
+    stamp = experiment.proposal.domain
+    where = "" if stamp is None or stamp.where == "inside" else stamp.where
+    head = f"{experiment.id}  {experiment.proposal.arm:<9}  [dim]{where:<7}[/]"
     predicted = experiment.proposal.predictions.get(goal)
     expected = (
         f"expected {number(predicted.mean)} ± {number(predicted.measurement_sd)}"
@@ -45,16 +47,25 @@ def experiment_line(experiment: Experiment, config: CampaignConfig, best_before:
     if outcome.status == "failed":
         return f"{head}  [red]{outcome.kind!s:<16}[/]  {_plain(outcome.message)}"
     value = value_of(experiment, goal)
-    assert value is not None  # noqa: S101 - measured
-    is_best = best_before is None or config.sign * (value - best_before) > 0
-    mark = "[green]best so far[/]" if is_best else ""
-    return f"{head}  {number(value):>12}  {expected}  {mark}"
+    if value is None:
+        return f"{head}  {'-':>12}  {expected}  {_plain(outcome.message)}"
+    return f"{head}  {number(value):>12}  {expected}  {_mark(experiment, config, value, best_before)}"
+
+
+def _mark(experiment: Experiment, config: CampaignConfig, value: float, best_before: float | None) -> str:
+    if not keeps_limits(config, experiment):
+        return "[yellow]breaks a limit on its outcome[/]"
+    is_best = best_before is None or config.worth(value) > config.worth(best_before)
+    return "[green]best so far[/]" if is_best else ""
 
 
 def _plain(text: str) -> str:
     from rich.markup import escape  # noqa: PLC0415
 
     return escape(text if len(text) <= 110 else text[:107] + "...")  # noqa: PLR2004 - one line of a terminal
+
+
+_MOST_OF_FRONT = 8
 
 
 def _with_unit(best: Best) -> str:
@@ -68,37 +79,66 @@ def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    failures = ", ".join(f"{n} {kind}" for kind, n in summary.failed.items()) or "none"
-    table.add_row("campaign", summary.campaign)
-    table.add_row("status", f"{summary.status}: {summary.why}")
-    table.add_row("experiments", f"{summary.experiments}, of which {summary.measured} measured")
-    table.add_row("failed", failures)
+    for label, text in (*_counts(summary), *_found(summary, units), *_trust(summary), *_record(summary)):
+        table.add_row(label, text)
+    console.print(table)
+
+
+Rows = Iterator[tuple[str, str]]
+
+
+def _counts(summary: Summary) -> Rows:
+    yield "campaign", summary.campaign
+    yield "status", f"{summary.status}: {summary.why}"
+    yield "experiments", f"{summary.experiments}, of which {summary.measured} measured"
+    yield "failed", ", ".join(f"{n} {kind}" for kind, n in summary.failed.items()) or "none"
     if summary.waiting:
-        table.add_row("waiting", f"{summary.waiting} for a result")
+        yield "waiting", f"{summary.waiting} for a result"
     if summary.rejected:
-        table.add_row("rejected", str(summary.rejected))
+        yield "rejected", str(summary.rejected)
+
+
+def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
     if summary.best is not None:
-        table.add_row("best", f"{_with_unit(summary.best)} in {summary.best.experiment}")
-        table.add_row("", recipe_text(summary.best.recipe, units))
+        yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}"
+        yield "", recipe_text(summary.best.recipe, units)
+    label = "front"
+    for compromise in summary.front[:_MOST_OF_FRONT]:
+        values = ", ".join(f"{name} {number(value)}" for name, value in compromise.values.items())
+        yield label, f"{values} in {compromise.experiment}"
+        label = ""
+    if len(summary.front) > _MOST_OF_FRONT:
+        yield "", f"and {len(summary.front) - _MOST_OF_FRONT} more; `labctl report` shows them all"
     if summary.better_off_recipe is not None:
         better = summary.better_off_recipe
-        table.add_row("off recipe", f"{better.experiment} gave {_with_unit(better)}, which is better, at")
-        table.add_row("", recipe_text(better.recipe, units))
+        yield "off recipe", f"{better.experiment} gave {_with_unit(better)}, which is better, at"
+        yield "", recipe_text(better.recipe, units)
+
+
+def _trust(summary: Summary) -> Rows:
     if summary.calibration is not None:
         c = summary.calibration
-        table.add_row(
+        yield (
             "predictions",
-            f"{c.within_95:.0%} of {c.n} results lay inside the 95 % interval written before them "
-            f"(rms z {c.rms_z:.2f}; 1 is right)",
+            (
+                f"{c.within_95:.0%} of {c.n} results lay inside the 95 % interval written before them "
+                f"(rms z {c.rms_z:.2f}; 1 is right)"
+            ),
         )
     if summary.verdict is not None:
-        table.add_row("surrogate", f"{summary.verdict['verdict']}, by {summary.verdict['n']} results")
-        table.add_row("", str(summary.verdict["reason"]))
+        yield "surrogate", f"{summary.verdict['verdict']}, by {summary.verdict['n']} results"
+        yield "", str(summary.verdict["reason"])
+    if summary.evidence is not None:
+        yield "arms", summary.evidence
     if summary.surprises:
         told = ", ".join(f"{s.experiment} ({s.replicate})" for s in summary.surprises)
-        table.add_row("surprises", f"{told}: each is measured again before it is believed")
-    table.add_row("computing", f"{summary.cpu_seconds:.1f} CPU s for choosing")
+        yield "surprises", f"{told}: each is measured again before it is believed"
+
+
+def _record(summary: Summary) -> Rows:
+    if summary.cost is not None:
+        yield "cost", number(summary.cost)
+    yield "computing", f"{summary.cpu_seconds:.1f} CPU s for choosing"
     if summary.ledger:
-        table.add_row("ledger", summary.ledger)
-    table.add_row("head", summary.head)
-    console.print(table)
+        yield "ledger", summary.ledger
+    yield "head", summary.head

@@ -2,6 +2,8 @@
 
 from labctl.law.config import ConstantConfig, LawConfig
 from labctl.law.parse import read_law
+from labctl.law.recipes import RecipesConfig
+from labctl.law.rule import read_rule
 from labctl.law.written import WrittenLaw
 
-__all__ = ["ConstantConfig", "LawConfig", "WrittenLaw", "read_law"]
+__all__ = ["ConstantConfig", "LawConfig", "RecipesConfig", "WrittenLaw", "read_law", "read_rule"]

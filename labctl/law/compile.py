@@ -16,8 +16,9 @@ _FUNCTIONS: Mapping[str, Callable[[Floats], Floats]] = {
     "log": np.log,
     "log10": np.log10,
     "exp": np.exp,
+    "abs": np.abs,
 }
-HOW = "a law is made of numbers, names, + - * / **, brackets, sqrt, log, log10 and exp"
+HOW = "a law is made of numbers, names, + - * / **, brackets, sqrt, log, log10, exp and abs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Reader:
     parameters: Mapping[str, Parameter]
     declared: Collection[str] | None
     quoted: Mapping[str, str]
+    remedy: str = "declare it under law.constants"
 
     def linear(self, node: ast.expr, depth: int) -> Linear:
         """What a node at a depth of the tree comes to.
@@ -58,7 +60,7 @@ class Reader:
             case ast.Mult():
                 left, right = self.linear(node.left, depth + 1), self.linear(node.right, depth + 1)
                 if left.terms and right.terms:
-                    raise ValueError(f"is not linear in its constants: {self._shown(node)} multiplies two")
+                    raise ValueError(f"is not linear in its constants: {self.shown(node)} multiplies two")
                 return scaled(left, alone(right)) if left.terms else scaled(right, alone(left))
             case ast.Div():
                 below = self._free(node.right, node, depth)
@@ -73,7 +75,7 @@ class Reader:
         return Linear(lambda c: _FUNCTIONS[name](np.asarray(argument(c), dtype=np.float64)))
 
     def _strange(self, node: ast.expr) -> ValueError:
-        return ValueError(f"has {self._shown(node)!r}, which is not understood; {HOW}")
+        return ValueError(f"has {self.shown(node)!r}, which is not understood; {HOW}")
 
     def parameter_of(self, node: ast.AST) -> Iterable[str]:
         """The parameter that a node names, if any."""
@@ -90,7 +92,7 @@ class Reader:
         if self.declared is not None and name not in self.declared:
             known = {one.casefold(): one for one in (*self.declared, *self.parameters)}
             close = difflib.get_close_matches(name.casefold(), known, n=1)
-            hint = f"did you mean {known[close[0]]}?" if close else "declare it under law.constants"
+            hint = f"did you mean {known[close[0]]}?" if close else self.remedy
             raise ValueError(f"has {name}, which is neither a parameter nor a constant; {hint}")
         return Linear(terms={name: lambda _: 1.0})
 
@@ -101,12 +103,13 @@ class Reader:
             name = next(iter(found.terms))
             known = ", ".join(self.parameters) if len(self.parameters) <= 8 else "those of the table"  # noqa: PLR2004 - fits a line
             raise ValueError(
-                f"is not linear in its constants: {name} stands inside {self._shown(whole)} and is no "
+                f"is not linear in its constants: {name} stands inside {self.shown(whole)} and is no "
                 f"parameter (parameters are {known})"
             )
         return alone(found)
 
-    def _shown(self, node: ast.expr) -> str:
+    def shown(self, node: ast.expr) -> str:
+        """The text of a node, with names as they were quoted, short enough for a sentence."""
         text = ast.unparse(node)
         for stand_in, name in self.quoted.items():
             text = text.replace(stand_in, f"`{name}`")

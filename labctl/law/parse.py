@@ -28,10 +28,9 @@ def read_law(
     Raises:
         ValueError: it is no such formula, or not linear in its constants; one sentence says where.
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"has {len(text)} characters, and a law has {LONGEST} at most")
-    plain, quoted = _unquoted(text)
-    reader = Reader(_parsed(plain), parameters, units, quoted)
+    refuse_long(text, "a law")
+    plain, quoted = unquoted(text)
+    reader = Reader(parsed(plain), parameters, units, quoted)
     found = reader.linear(reader.tree, 0)
     if found.offset is not None:
         raise ValueError("has a part without a constant; give every part a constant as a factor, as in k * x")
@@ -44,7 +43,17 @@ def read_law(
     return WrittenLaw(text.strip(), found.terms, used, dict(units or {}))
 
 
-def _unquoted(text: str) -> tuple[str, dict[str, str]]:
+def refuse_long(text: str, what: str) -> None:
+    """Refuse a text that nobody would write by hand.
+
+    Raises:
+        ValueError: says how long it is and may be.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"has {len(text)} characters, and {what} has {LONGEST} at most")
+
+
+def unquoted(text: str) -> tuple[str, dict[str, str]]:
     """The text with a stand-in for each name between backquotes, and what they stand for."""
     quoted: dict[str, str] = {}
 
@@ -56,17 +65,22 @@ def _unquoted(text: str) -> tuple[str, dict[str, str]]:
     return _QUOTED.sub(stand_in, text).strip(), quoted
 
 
-def _parsed(text: str) -> ast.expr:
+def parsed(text: str, *, signs: re.Pattern[str] = _PLAIN, how: str = HOW) -> ast.expr:
+    """The tree of a formula that consists of these signs only.
+
+    Raises:
+        ValueError: it is empty, has another sign, or cannot be read.
+    """
     if not text:
-        raise ValueError("is empty; write a law such as s0 + k / sqrt(d)")
+        raise ValueError(f"is empty; {how}")
     if "^" in text:
         raise ValueError("has a ^; write ** for a power")
-    strange = next((sign for sign in text if not _PLAIN.fullmatch(sign)), None)
+    strange = next((sign for sign in text if not signs.fullmatch(sign)), None)
     if strange is not None or "`" in text:
-        raise ValueError(f"has {strange or '`'!r} in it; {HOW}")
+        raise ValueError(f"has {strange or '`'!r} in it; {how}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"cannot be read as a formula; {HOW}") from None
+        raise ValueError(f"cannot be read as a formula; {how}") from None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, CampaignModel
+from labctl.scores import judged
 
 Floats = NDArray[np.float64]
 
@@ -35,14 +36,17 @@ class Past:
 
     @cached_property
     def answers(self) -> tuple[tuple[float | None, ...], ...]:
-        """For each recipe, every answer the table has: a reading of the goal, or None for a failure."""
-        pool, (goal, _) = self.bench.space.pool, self.config.goal
+        """For each recipe, every answer the table has: what a reading is judged by, or None for a failure.
+
+        A reading that breaks a limit on an outcome is no success, and counts as None too.
+        """
+        pool = self.bench.space.pool
         assert pool is not None  # noqa: S101 - a replay has one
         found: list[list[float | None]] = [[] for _ in range(len(pool))]
         for row in self.bench.rows:
             place = pool.row_of(row.recipe)
             assert place is not None  # noqa: S101 - only rows of the pool are kept
-            found[place].append(row.values[goal] if row.failure is None else None)
+            found[place].append(judged(self.config, row.values) if row.failure is None else None)
         return tuple(map(tuple, found))
 
     @cached_property
@@ -57,20 +61,20 @@ class Past:
 
     def rank(self, share: float) -> float:
         """Mean reading of the last of the best ``share`` of the recipes."""
-        known = np.sort(self.config.sign * self.worth[np.isfinite(self.worth)])[::-1]
+        known = np.sort(self.config.direction * self.worth[np.isfinite(self.worth)])[::-1]
         last = min(len(known), max(1, round(share * len(self))))
-        return float(self.config.sign * known[last - 1])
+        return float(self.config.direction * known[last - 1])
 
     @property
     def best_reading(self) -> float:
         """The best single reading that a replay can be answered with."""
-        signed = [self.config.sign * value for a in self.answers for value in measured(a)]
-        return self.config.sign * max(signed)
+        signed = [self.config.direction * value for a in self.answers for value in measured(a)]
+        return self.config.direction * max(signed)
 
     @property
     def best_worth(self) -> float:
         """The best mean reading of a recipe."""
-        return float(self.config.sign * np.nanmax(self.config.sign * self.worth))
+        return float(self.config.direction * np.nanmax(self.config.direction * self.worth))
 
     def chances(self, level: float) -> Floats:
         """For each recipe, the chance that its first answer is a reading at least as good as ``level``."""
@@ -80,7 +84,7 @@ class Past:
 
     def reaches(self, value: float, level: float) -> bool:
         """Whether a value is at least as good as a level."""
-        return self.config.sign * (value - level) >= 0
+        return self.config.direction * (value - level) >= 0
 
     @property
     def failures(self) -> dict[str, int]:
@@ -89,7 +93,7 @@ class Past:
         return dict(sorted(Counter(kinds).items()))
 
     def _good(self, values: Floats, level: float) -> NDArray[np.bool_]:
-        return np.asarray(np.nan_to_num(self.config.sign * (values - level), nan=-np.inf) >= 0)
+        return np.asarray(np.nan_to_num(self.config.direction * (values - level), nan=-np.inf) >= 0)
 
 
 def measured(answers: Sequence[float | None]) -> list[float]:

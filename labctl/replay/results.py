@@ -59,7 +59,7 @@ def results(past: Past, runs: Runs, experiments: int, seconds: float) -> dict[st
 
 def best_so_far(past: Past, run: Run, experiments: int) -> Floats:
     """Best reading after each experiment; NaN before the first, and held if a run ended early."""
-    sign = past.config.sign
+    sign = past.config.direction
     signed = [-np.inf if value is None else sign * value for value in run.readings]
     curve = np.full(experiments, -np.inf)
     if signed:
@@ -91,9 +91,9 @@ def _strategy(past: Past, runs: Sequence[Run], best: Floats, found: Floats) -> d
     failed = Counter(kind for run in runs for kind in run.failures if kind is not None)
     counts = [sum(kind is not None for kind in run.failures) for run in runs]
     luck = [float(past.worth[place]) for run in runs if (place := _best_recipe(past, run)) is not None]
-    last, share = band(best[:, -1:], past.config.sign), band(found[:, -1:])
+    last, share = band(best[:, -1:], past.config.direction), band(found[:, -1:])
     return {
-        "best": asdict(band(best, past.config.sign)),
+        "best": asdict(band(best, past.config.direction)),
         "top_share": {**asdict(band(found)), "mean": found.mean(axis=0).tolist()},
         "final": {
             "best": {key: value[0] for key, value in asdict(last).items()},
@@ -128,7 +128,7 @@ def _best_recipe(past: Past, run: Run) -> int | None:
     measured = [
         (value, place) for value, place in zip(run.readings, run.recipes, strict=True) if value is not None
     ]
-    return max(measured, key=lambda pair: past.config.sign * pair[0])[1] if measured else None
+    return max(measured, key=lambda pair: past.config.direction * pair[0])[1] if measured else None
 
 
 def _pooled(each: Sequence[Calibration | None]) -> dict[str, Any] | None:
@@ -146,7 +146,7 @@ def _levels(past: Past, runs: Runs, best: Mapping[str, Floats]) -> list[dict[str
     """How many experiments each strategy, and pure chance, need for results this good."""
     wanted: list[tuple[str, str | None, float]] = []
     for name in runs:
-        final = band(best[name][:, -1:], past.config.sign).median[0]
+        final = band(best[name][:, -1:], past.config.direction).median[0]
         if final is not None:
             wanted.append((f"as good as {name}'s median best", name, final))
     wanted += [
@@ -178,7 +178,7 @@ def _first(past: Past, run: Run, level: float) -> int | None:
 
 def _differences(past: Past, best: Mapping[str, Floats], found: Mapping[str, Floats]) -> list[dict[str, Any]]:
     """The leading strategy against each of the others, paired by seed."""
-    sign = past.config.sign
+    sign = past.config.direction
     finals = {name: sign * curves[:, -1] for name, curves in best.items()}
 
     def standing(name: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from labctl.campaign import Campaign
 from labctl.config import CampaignConfig
 from labctl.proposal import canonical_json
 from labctl.replay.past import past_of
-from labctl.scores import scored, value_of
+from labctl.scores import judged, scored
 from labctl.space import Pool
 from labctl.state import Experiment
 from labctl.summary import Calibration, calibration
@@ -73,7 +73,10 @@ def run_one(path: Path, content: str, strategy: str, seed: int, experiments: int
             strategy=strategy,
             seed=seed,
             recipes=tuple(_place(past.bench.space.pool, e) for e in tried),
-            readings=tuple(value_of(e, config.goal[0]) for e in tried),
+            readings=tuple(
+                judged(config, e.outcome.values) if e.outcome and e.status == "measured" else None
+                for e in tried
+            ),
             failures=tuple(
                 str(e.outcome.kind.value) if e.outcome and e.outcome.kind else None for e in tried
             ),

@@ -14,7 +14,7 @@ import numpy as np
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
 from labctl.report.look import ARMS, FAILURES, pretty_unit, rounded, with_unit
-from labctl.scores import Scored, value_of
+from labctl.scores import Scored, best_steps, value_of
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
 
@@ -44,7 +44,7 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
         for arm in ARMS
         if (of_arm := [(e, v) for e, v in measured if e.proposal.arm == arm])
     ]
-    steps = best_so_far(config, measured)
+    steps = best_steps(config, measured)
     if steps:
         x = [e.number for e, _ in steps]
         y = [rounded(v) for _, v in steps]
@@ -82,17 +82,6 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
             "tickfont": {"color": "$failed"},
         }
     return {"data": traces, "layout": layout}
-
-
-def best_so_far(
-    config: CampaignConfig, measured: Sequence[tuple[Experiment, float]]
-) -> list[tuple[Experiment, float]]:
-    """The measurements that were better than all before them."""
-    steps: list[tuple[Experiment, float]] = []
-    for experiment, value in measured:
-        if not steps or config.sign * (value - steps[-1][1]) > 0:
-            steps.append((experiment, value))
-    return steps
 
 
 def parity(config: CampaignConfig, results: Sequence[Scored]) -> Figure:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.errors import RequestError
 from labctl.files import write_whole
-from labctl.report.figures import Z_95, axis_type, best_so_far, padded, range_with_intervals
+from labctl.report.figures import Z_95, axis_type, padded, range_with_intervals
 from labctl.report.look import ARMS, FAILED_LIGHT, FAILURES, number, pretty_unit, with_unit
-from labctl.scores import scored, value_of
+from labctl.scores import best_steps, scored, value_of
 from labctl.state import Experiment
 from labctl.view import View
 from labctl_drivers.protocol import FailureKind
@@ -77,7 +77,7 @@ def _progress(axes: "Axes", view: View) -> None:
         if some:
             x, y = [n for n, _ in some], [v for _, v in some]
             axes.scatter(x, y, s=42, color=look.light, marker=look.mark, label=arm, zorder=3, **_OUTLINE)
-    steps = best_so_far(config, measured)
+    steps = best_steps(config, measured)
     if steps:
         x = [*(e.number for e, _ in steps), len(state)]
         y = [*(v for _, v in steps), steps[-1][1]]
@@ -87,7 +87,7 @@ def _progress(axes: "Axes", view: View) -> None:
         axes.set_yscale(axis_type(values))
         unit = pretty_unit(objective.unit)
         said = f"{number(y[-1])} {unit}".strip()
-        above = config.sign > 0
+        above = config.direction > 0
         axes.annotate(
             said,
             (x[-2], y[-2]),

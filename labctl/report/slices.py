@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from labctl.config import CampaignConfig
 from labctl.report.figures import FEW_POINTS, axis_type, failure_marker, padded, plain
 from labctl.report.look import ARMS, FAILURES, rounded, with_unit
-from labctl.scores import value_of
+from labctl.scores import keeps_limits, value_of
 from labctl.space.parameters import NUMERIC, Continuous, Parameter
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind, Setting
@@ -126,7 +126,7 @@ def chart(config: CampaignConfig, state: CampaignState, two: Sequence[str]) -> d
     goal, objective = config.goal
     measured = [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None]
     # The best is drawn last, on top.
-    measured.sort(key=lambda pair: config.sign * pair[1])
+    measured.sort(key=lambda pair: (keeps_limits(config, pair[0]), config.worth(pair[1])))
     places = [[_number(reached(e, name)) for e, _ in measured] for name in two]
     traces: list[dict[str, Any]] = []
     if measured:
@@ -179,7 +179,7 @@ def _choices(config: CampaignConfig, state: CampaignState, name: str) -> list[st
     results: dict[str, list[float]] = {}
     for e in state.measured:
         if (v := value_of(e, goal)) is not None:
-            results.setdefault(str(reached(e, name)), []).append(config.sign * v)
+            results.setdefault(str(reached(e, name)), []).append(config.worth(v))
     best = {choice: max(values) for choice, values in results.items()}
     order = sorted(tried, key=lambda c: (-tried[c], -best.get(c, -np.inf)))[:MOST_CHOICES]
     return sorted(order, key=lambda c: -best.get(c, -np.inf))

@@ -43,7 +43,7 @@ def refuse_missing(path: Path, columns: list[str], config: CampaignConfig) -> No
         RequestError: there is none for the goal, or two of one name.
     """
     goal, _ = config.goal
-    if goal not in columns:
+    if not any(name in columns for name in config.goals):
         raise RequestError(f"has no column {_with_unit(goal, config.goal[1].unit)!r}; add it", file=path)
     twice = [name for name in columns if name and columns.count(name) > 1]
     if twice:

@@ -82,3 +82,40 @@ class Linear(Strict):
         if self.at_least is not None:
             sides.append((">=", self.at_least))
         return tuple(sides)
+
+
+class Sparse(Strict):
+    """Amounts of which only a few may be above zero, or of which a used one needs a least amount.
+
+    Attributes:
+        parameters: numbers that cannot be below zero.
+        at_most: so many of them may be above zero; None for any number.
+        least: one that is above zero is at least so much, in ``unit``.
+        unit: of ``least``; each parameter's unit converts into it by a factor.
+    """
+
+    parameters: tuple[str, ...] = Field(min_length=1)
+    at_most: Whole | None = Field(default=None, ge=1)
+    least: Number | None = Field(default=None, gt=0)
+    unit: str | None = None
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_known(cls, value: str | None) -> str | None:
+        return None if value is None else check_unit(value)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Sparse":
+        if len(set(self.parameters)) != len(self.parameters):
+            raise ValueError("parameters names one twice; name each once")
+        if self.at_most is None and self.least is None:
+            raise ValueError(
+                "needs at_most, how many may be above zero, or least, how much a used one must be"
+            )
+        if self.at_most is not None and self.at_most > len(self.parameters):
+            raise ValueError(
+                f"at_most is {self.at_most}, but there are only {len(self.parameters)} parameters"
+            )
+        if (self.least is None) != (self.unit is None):
+            raise ValueError("least and its unit go together; give both or neither")
+        return self

@@ -1,15 +1,21 @@
 """The laws of a space over all its numbers at once, in their own scale: what drawing alone cannot meet."""
 
+from collections.abc import Mapping
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.space.parameters import NUMERIC, Integer, Ordinal, ends
+from labctl.space.parameters import Continuous, Integer, Ordinal, can_rest, ends
+from labctl.space.programme import Programme
 from labctl.space.space import LinearSystem, Space
 from labctl_drivers.protocol import Recipe
 
 Floats = NDArray[np.float64]
-_MOST_NODES = 2_000
-"""Of a mixed-integer programme; a limit in seconds would give another recipe on a slower machine."""
+_TIGHTER = 3e-7
+"""What a solver may miss an inequality by; smooth numbers are kept so far from it where there is room."""
+_BEYOND = 1e-6
+"""How far beyond the end of a forbidden interval a smooth number is put, as a share of its range."""
 
 
 class Numbers:
@@ -21,15 +27,17 @@ class Numbers:
     Attributes:
         names: in the order of the k columns.
         system: the laws over these columns.
+        moving: which columns are not fixed, k.
     """
 
     def __init__(self, space: Space) -> None:
-        self._parameters = {n: p for n, p in space.parameters.items() if isinstance(p, NUMERIC)}
+        self._parameters = {n: space.numeric(n) for n in space.units}
         self._space = space
         self.names = tuple(self._parameters)
         bounds = np.array([ends(p) for p in self._parameters.values()]).reshape(-1, 2)
         self._low, self._span = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
         self.system = self._laws()
+        self.moving = np.array([name not in space.fixed for name in self.names], dtype=bool)
 
     def _laws(self) -> LinearSystem:
         place = {name: i for i, name in enumerate(self.names)}
@@ -60,100 +68,122 @@ class Numbers:
             np.array([rest for _, rest in below]),
         )
 
-    def put(self, recipe: Recipe, columns: Floats) -> Recipe:
-        """The recipe with its numbers taken from k columns, whole numbers and levels being the nearest."""
-        filled = dict(recipe)
+    def put(
+        self,
+        recipe: Recipe,
+        columns: Floats,
+        choices: Mapping[str, str] | None = None,
+        *,
+        snap: bool = True,
+    ) -> Recipe:
+        """The recipe with its numbers taken from k columns, whole numbers and levels being the nearest.
+
+        Numbers in steps are the nearest too, unless ``snap`` is off.
+        """
+        filled = dict(recipe) | dict(choices or {})
         for name, value in zip(self.names, self._low + columns * self._span, strict=True):
             parameter = self._parameters[name]
             low, high = ends(parameter)
-            filled[name] = parameter.canonical(float(np.clip(value, low, high)))
+            near = float(np.clip(value, low, high))
+            if snap and isinstance(parameter, Continuous) and parameter.grid is not None:
+                near = float(parameter.grid.nearest(near))
+            filled[name] = parameter.canonical(near)
         return filled
 
-    def nearest(self, target: Floats) -> Floats | None:
-        """The lawful columns nearest to these (sum of distances), or None if no recipe is lawful.
+    def columns(self, recipe: Recipe) -> Floats:
+        """The k columns of a recipe."""
+        values = np.array([float(recipe[name]) for name in self.names])
+        found: Floats = (values - self._low) / self._span
+        return found
 
-        A mixed-integer programme: whole numbers, levels and the number of a mixture's parts are exact.
+    def nearest(self, target: Floats, recipe: Recipe) -> Recipe | None:
+        """The recipe nearest to these columns (sum of distances) that keeps all laws but the rules.
+
+        A mixed-integer programme: whole numbers, levels, steps, how many amounts are used and forbidden
+        combinations are exact. Choices are those of the recipe where that is possible. None if no recipe
+        is lawful.
         """
-        from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - not every space needs it
+        for tighter in (_TIGHTER, 0.0):
+            programme = self._programme(target, recipe, tighter)
+            found = programme.solved()
+            if found is not None:
+                choices = programme.chosen(found)
+                return self.put(recipe, found[: len(self.names)], choices)
+            if not self._smooth.any() or not len(self.system.A_ub):
+                break
+        return None
 
-        programme = _Programme(len(self.names), target)
-        programme.add(self.system.A_eq, self.system.b_eq, self.system.b_eq)
-        programme.add(self.system.A_ub, -np.inf, self.system.b_ub)
-        for i, parameter in enumerate(self._parameters.values()):
-            if isinstance(parameter, Integer):
-                programme.steps(i, round(self._span[i]))
+    @cached_property
+    def _smooth(self) -> NDArray[np.bool_]:
+        """Which columns move without steps."""
+        kinds = self._parameters.values()
+        return np.array([isinstance(p, Continuous) and p.grid is None for p in kinds], dtype=bool)
+
+    def _programme(self, target: Floats, recipe: Recipe, tighter: float) -> Programme:
+        space, programme = self._space, Programme(len(self.names), target)
+        system = self.system
+        programme.add(system.A_eq, system.b_eq, system.b_eq)
+        touches = (system.A_ub[:, self._smooth] != 0.0).any(axis=1)
+        programme.add(system.A_ub, -np.inf, system.b_ub - np.where(touches, tighter, 0.0))
+        for i, (name, parameter) in enumerate(self._parameters.items()):
+            low, span = self._low[i], self._span[i]
+            if name in space.fixed:
+                at = (float(space.fixed[name]) - low) / span
+                programme.rows.append(({i: 1.0}, at, at))
+            elif isinstance(parameter, Integer):
+                programme.steps(i, 0.0, 1.0 / span, round(span))
             elif isinstance(parameter, Ordinal):
-                programme.levels(i, (np.asarray(parameter.levels) - self._low[i]) / self._span[i])
-        for mixture in self._space.mixtures.values():
-            if mixture.max_parts is not None:
-                columns = [self.names.index(part) for part in mixture.parts]
-                programme.at_most(columns, self._low, self._span, mixture.max_parts)
-        A, low, high, cost, whole, upper = programme.matrices()
-        found = milp(
-            cost,
-            constraints=LinearConstraint(A, low, high),
-            bounds=Bounds(np.zeros(len(cost)), upper),
-            integrality=whole,
-            options={"node_limit": _MOST_NODES},
-        )
-        return None if found.x is None else np.asarray(found.x[: len(self.names)], dtype=np.float64)
+                programme.levels(i, (np.asarray(parameter.levels) - low) / span)
+            elif parameter.grid is not None:
+                grid = parameter.grid
+                first = (float(grid.values(0)) - low) / span
+                programme.steps(i, first, grid.step / grid.scale / span, grid.last)
+        for group in space.groups:
+            used = [self._use(programme, name, group.least.get(name, 0.0)) for name in group.names]
+            if group.at_most is not None:
+                programme.rows.append((dict.fromkeys(used, 1.0), -np.inf, float(group.at_most)))
+        self._forbid(programme, recipe)
+        return programme
 
+    def _use(self, programme: Programme, name: str, least: float) -> int:
+        """A helper that is 1 where this amount is above zero, and then at least so much."""
+        i = self.names.index(name)
+        low, span, pick = self._low[i], self._span[i], programme.helper(1)
+        if not can_rest(self._parameters[name]):
+            programme.rows.append(({pick: 1.0}, 1.0, 1.0))
+            programme.rows.append(({i: 1.0}, (least - low) / span, np.inf))
+            return pick
+        zero = -float(low / span)
+        programme.rows.append(({i: 1.0, pick: -(1.0 - zero)}, -np.inf, zero))
+        if least:
+            programme.rows.append(({i: 1.0, pick: -float(least / span)}, zero, np.inf))
+        return pick
 
-class _Programme:
-    """Collects a mixed-integer programme: k columns, k distances from a target, then helpers."""
-
-    def __init__(self, k: int, target: Floats) -> None:
-        self.k = k
-        self.rows: list[tuple[dict[int, float], float, float]] = []
-        self.whole = [0] * (2 * k)
-        self.upper = [1.0] * (2 * k)
-        for i in range(k):  # distance >= |column - target|
-            self.rows.append(({i: 1.0, k + i: -1.0}, -np.inf, float(target[i])))
-            self.rows.append(({i: 1.0, k + i: 1.0}, float(target[i]), np.inf))
-
-    def add(self, A: Floats, low: Floats | float, high: Floats | float) -> None:
-        for row, a, b in zip(A, np.broadcast_to(low, len(A)), np.broadcast_to(high, len(A)), strict=True):
-            self.rows.append(({int(i): float(row[i]) for i in np.flatnonzero(row)}, float(a), float(b)))
-
-    def helper(self, most: float) -> int:
-        """A new whole number from 0 to `most`."""
-        self.whole.append(1)
-        self.upper.append(most)
-        return len(self.whole) - 1
-
-    def steps(self, column: int, n: int) -> None:
-        """This column moves in n equal steps."""
-        self.rows.append(({column: float(n), self.helper(n): -1.0}, 0.0, 0.0))
-
-    def levels(self, column: int, levels: Floats) -> None:
-        """This column takes one of these levels."""
-        picks = [self.helper(1) for _ in levels]
-        self.rows.append((dict.fromkeys(picks, 1.0), 1.0, 1.0))
-        chosen = {pick: -float(level) for pick, level in zip(picks, levels, strict=True)}
-        self.rows.append(({column: 1.0, **chosen}, 0.0, 0.0))
-
-    def at_most(self, columns: list[int], low: Floats, span: Floats, n: int) -> None:
-        """At most n of these columns lie above zero; what cannot be zero counts in any case."""
-        used = []
-        for i in columns:
-            pick = self.helper(1)
-            used.append(pick)
-            zero = -float(low[i] / span[i])  # where zero lies in this column; 0 or below where low is above
-            if zero < 0:
-                self.rows.append(({pick: 1.0}, 1.0, 1.0))
-            else:
-                self.rows.append(({i: 1.0, pick: -(1.0 - zero)}, -np.inf, zero))
-        self.rows.append((dict.fromkeys(used, 1.0), -np.inf, float(n)))
-
-    def matrices(self) -> tuple[object, Floats, Floats, Floats, Floats, Floats]:
-        """Rows as a sparse matrix with their bounds, costs, which are whole, and the upper bounds."""
-        from scipy.sparse import coo_array  # noqa: PLC0415
-
-        entries = [(r, c, v) for r, (row, _, _) in enumerate(self.rows) for c, v in row.items()]
-        at, to, values = zip(*entries, strict=True)
-        size = len(self.whole)
-        A = coo_array((values, (at, to)), shape=(len(self.rows), size)).tocsr()
-        cost = np.zeros(size)
-        cost[self.k : 2 * self.k] = 1.0
-        low, high = (np.array([row[i] for row in self.rows]) for i in (1, 2))
-        return A, low, high, cost, np.array(self.whole, dtype=float), np.array(self.upper)
+    def _forbid(self, programme: Programme, recipe: Recipe) -> None:
+        """Of each forbidden combination, one condition at least is not met."""
+        space = self._space
+        picks: dict[str, dict[str, int]] = {}
+        for ban in space.bans:
+            ways: dict[int, float] = {}
+            for name, chosen in ban.choices.items():
+                if name not in picks:
+                    held = {space.fixed[name]} if name in space.fixed else None
+                    listed = space.parameters[name].choices  # type: ignore[union-attr] # a category has them
+                    picks[name] = programme.choose(name, listed, str(recipe[name]), held)
+                ways |= {pick: 1.0 for choice, pick in picks[name].items() if choice not in chosen}
+            for name, (low, low_in, high, high_in) in ban.intervals.items():
+                i = self.names.index(name)
+                # A number in steps that may stand on an open end must not be lost to the solver's rounding.
+                up = _BEYOND if high_in or self._smooth[i] else -_BEYOND
+                at = (high - self._low[i]) / self._span[i] + up
+                if at <= 1.0:
+                    way = programme.helper(1)
+                    programme.rows.append(({i: 1.0, way: -max(at, 0.0)}, 0.0, np.inf))
+                    ways[way] = 1.0
+                down = _BEYOND if low_in or self._smooth[i] else -_BEYOND
+                at = (low - self._low[i]) / self._span[i] - down
+                if at >= 0.0:
+                    way = programme.helper(1)
+                    programme.rows.append(({i: 1.0, way: 1.0 - min(at, 1.0)}, -np.inf, 1.0))
+                    ways[way] = 1.0
+            programme.rows.append((ways, 1.0, np.inf))

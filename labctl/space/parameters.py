@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from labctl import units
+from labctl.space.grid import Grid, grid_between
 from labctl_drivers.protocol import Setting
 
 Floats = NDArray[np.float64]
@@ -27,11 +28,20 @@ def _refuse_stand_ins(value: object) -> object:
     return value
 
 
+def _refuse_no_setting(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value in (math.inf, -math.inf):
+        raise ValueError(f"is {value!r}, but must be a number, or a choice in quotes")
+    return value
+
+
+Fixed = Annotated[str | int | float, BeforeValidator(_refuse_no_setting)]
+"""A setting as people type one."""
 Number = Annotated[float, BeforeValidator(_refuse_stand_ins)]
 Whole = Annotated[int, BeforeValidator(_refuse_stand_ins)]
 _UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's control characters, half characters and line breaks."""
 _FARTHEST = 1e3
+_MOST_STEPS = 10**9
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
 
@@ -65,20 +75,35 @@ class _Numeric(Strict):
 class Continuous(_Numeric):
     """Any number between two bounds.
 
-    ``scale: log`` spreads equal ratios equally, which suits times, concentrations and rates.
+    ``scale: log`` spreads equal ratios equally, which suits times, concentrations and rates. With a
+    ``step``, only origin + k · step is ever asked for; numbers in between may have been measured all the
+    same.
     """
 
     kind: Literal["continuous"] = "continuous"
     low: Number
     high: Number
     scale: Literal["linear", "log"] = "linear"
+    step: Number | None = Field(default=None, description="smallest step the instrument can set")
+    origin: Number | None = Field(default=None, description="a number that steps lead to; low, if not given")
 
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> "Continuous":
         _refuse_reversed(self.low, self.high)
         if self.scale == "log" and self.low <= 0:
             raise ValueError(f"scale: log needs low above 0, and low is {self.low:g}")
+        if self.step is None and self.origin is not None:
+            raise ValueError("origin says where steps start; add step, or remove it")
+        if self.grid is not None and self.grid.last > _MOST_STEPS:
+            raise ValueError(f"step makes {self.grid.last:,} steps of this range; take a wider one")
         return self
+
+    @property
+    def grid(self) -> Grid | None:
+        """The numbers that may be asked for; None where any may."""
+        if self.step is None:
+            return None
+        return grid_between(self.low, self.high, self.step, self.low if self.origin is None else self.origin)
 
     def encode(self, values: Sequence[Setting] | Floats) -> Floats:
         """Numbers in the parameter's unit to the unit interval, n to n x 1."""
@@ -96,7 +121,9 @@ class Continuous(_Numeric):
             x = np.exp(math.log(self.low) + u * span)
         else:
             x = self.low + u * (self.high - self.low)
-        return [float(v) for v in np.clip(x, self.low, self.high)]
+        x = np.clip(x, self.low, self.high)
+        settable: list[Setting] = (x if self.grid is None else self.grid.nearest(x)).tolist()
+        return settable
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
@@ -297,6 +324,23 @@ def ends(parameter: Continuous | Integer | Ordinal) -> tuple[float, float]:
     if isinstance(parameter, Ordinal):
         return parameter.levels[0], parameter.levels[-1]
     return float(parameter.low), float(parameter.high)
+
+
+def settable_ends(parameter: Continuous | Integer | Ordinal) -> tuple[float, float]:
+    """The lowest and the highest number that may be proposed, which is on the grid where there is one."""
+    if isinstance(parameter, Continuous) and parameter.grid is not None:
+        grid = parameter.grid
+        return float(grid.values(0)), float(grid.values(grid.last))
+    return ends(parameter)
+
+
+def can_rest(parameter: Continuous | Integer | Ordinal) -> bool:
+    """Whether zero may be proposed."""
+    if isinstance(parameter, Ordinal):
+        return 0.0 in parameter.levels
+    low, high = settable_ends(parameter)
+    on_grid = not isinstance(parameter, Continuous) or parameter.grid is None or bool(parameter.grid.has(0.0))
+    return low <= 0.0 <= high and on_grid
 
 
 def _refuse_reversed(low: float, high: float) -> None:

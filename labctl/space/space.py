@@ -1,16 +1,20 @@
 """The space of recipes: what may be asked for, and the way between recipes and the unit cube."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labctl import units
-from labctl.space.constraints import TOLERANCE, Linear, Mixture
-from labctl.space.parameters import NUMERIC, Continuous, Parameter, ends
+from labctl.space.constraints import Linear, Mixture, Sparse
+from labctl.space.forbidden import Ban, Forbidden
+from labctl.space.lawful import law_problems, settable
+from labctl.space.parameters import NUMERIC, Continuous, Integer, Ordinal, Parameter, ends
 from labctl.space.pool import Pool, distinct
+from labctl.space.rules import Rule
 from labctl_drivers.protocol import Recipe, Setting
 
 Floats = NDArray[np.float64]
@@ -29,6 +33,23 @@ class LinearSystem:
     b_ub: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Amounts of which only a few may be above zero.
+
+    Attributes:
+        names: of the parameters.
+        at_most: so many may be above zero; None for any number.
+        least: what one that is above zero must be at least, in its own unit; empty for no such law.
+        mixture: name of the mixture that says so, or None.
+    """
+
+    names: tuple[str, ...]
+    at_most: int | None
+    least: Mapping[str, float] = field(default_factory=dict)
+    mixture: str | None = None
+
+
 @dataclass(frozen=True)
 class Space:
     """Parameters with their laws, or a finite pool of recipes.
@@ -41,12 +62,20 @@ class Space:
         mixtures: by name.
         constraints: in the order given.
         pool: the only recipes that may be chosen, or None where any that obeys the laws may.
+        sparse: groups of amounts of which only a few may be used.
+        forbidden: combinations that must not be asked for.
+        rules: comparisons of formulas that every recipe keeps.
+        fixed: settings that every proposal has; recipes with others were measured, and still teach.
     """
 
     parameters: Mapping[str, Parameter]
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)
     constraints: tuple[Linear, ...] = ()
     pool: Pool | None = None
+    sparse: tuple[Sparse, ...] = ()
+    forbidden: tuple[Forbidden, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    fixed: Mapping[str, Setting] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +86,50 @@ class Space:
     def units(self) -> dict[str, str]:
         """Unit of every numeric parameter."""
         return {name: p.unit for name, p in self.parameters.items() if isinstance(p, NUMERIC)}
+
+    def numeric(self, name: str) -> Continuous | Integer | Ordinal:
+        """The numeric parameter with this name.
+
+        Raises:
+            ValueError: it is none.
+        """
+        parameter = self.parameters[name]
+        if not isinstance(parameter, NUMERIC):
+            raise ValueError(f"{name} is no number")  # noqa: TRY004 - the name is wrong, not a type
+        return parameter
+
+    @property
+    def independent(self) -> bool:
+        """Whether each parameter may take any of its values whatever the others are, and none is fixed."""
+        return not (
+            self.mixtures or self.constraints or self.sparse or self.forbidden or self.rules or self.fixed
+        )
+
+    @cached_property
+    def bans(self) -> tuple[Ban, ...]:
+        """The forbidden combinations, in the units of the parameters."""
+        return tuple(Ban(forbidden, self.parameters) for forbidden in self.forbidden)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """All that says how many amounts may be used: mixtures with ``max_parts``, and ``sparse``."""
+        found = [
+            Group(m.parts, m.max_parts, mixture=name)
+            for name, m in self.mixtures.items()
+            if m.max_parts is not None
+        ]
+        for sparse in self.sparse:
+            least = {} if sparse.least is None else dict.fromkeys(sparse.parameters, sparse.least)
+            own = {name: v * self._factor(str(sparse.unit), self.units[name]) for name, v in least.items()}
+            found.append(Group(sparse.parameters, sparse.at_most, own))
+        return tuple(found)
+
+    @staticmethod
+    def _factor(source: str, target: str) -> float:
+        conversion = units.factor(source, target)
+        if conversion is None:
+            raise ValueError(f"{source} cannot be converted into {target}")
+        return conversion
 
     @cached_property
     def slices(self) -> dict[str, slice]:
@@ -104,50 +177,21 @@ class Space:
         ]
         if found:
             return tuple(found)
-        found += self._law_problems(recipe)
+        found += law_problems(self, recipe)
         if not found and self.pool is not None and self.pool.row_of(self.canonical(recipe)) is None:
             found.append("this recipe is not among the candidates")
         return tuple(found)
 
-    def _law_problems(self, recipe: Recipe) -> list[str]:
-        found = []
-        for name, mixture in self.mixtures.items():
-            parts = [float(recipe[part]) for part in mixture.parts]
-            if abs(sum(parts) - mixture.total) > max(TOLERANCE * mixture.total, mixture.tolerance):
-                found.append(
-                    f"{name}: the parts add up to {sum(parts):g}, not {mixture.total:g} {mixture.unit}"
-                )
-            used = sum(part > TOLERANCE * mixture.total for part in parts)
-            if mixture.max_parts is not None and used > mixture.max_parts:
-                found.append(f"{name}: {used} parts are above zero, and at most {mixture.max_parts} may be")
-        for constraint, weights in self._weighted:
-            terms = [w * float(recipe[name]) for name, w in weights.items()]
-            for relation, number in constraint.sides():
-                slack = TOLERANCE * max(abs(number), *(abs(t) for t in terms))
-                off = sum(terms) - number
-                if (
-                    (relation == "<=" and off > slack)
-                    or (relation == ">=" and off < -slack)
-                    or (relation == "=" and abs(off) > slack)
-                ):
-                    shown = " + ".join(f"{w:g} {name}" for name, w in constraint.terms.items())
-                    found.append(
-                        f"{shown} is {sum(terms):g}, but must be {relation} {number:g} {constraint.unit}"
-                    )
-        return found
-
     @cached_property
-    def _weighted(self) -> tuple[tuple[Linear, dict[str, float]], ...]:
+    def weighted(self) -> tuple[tuple[Linear, dict[str, float]], ...]:
+        """Each constraint with its weights for parameters in their own units."""
         return tuple((constraint, self.weights(constraint)) for constraint in self.constraints)
 
     def weights(self, constraint: Linear) -> dict[str, float]:
         """The constraint's weights for parameters in their own units."""
         found = {}
         for name, weight in constraint.terms.items():
-            conversion = units.factor(self.units[name], constraint.unit)
-            if conversion is None:
-                raise ValueError(f"{name} in {self.units[name]} cannot be added in {constraint.unit}")
-            found[name] = weight * conversion
+            found[name] = weight * self._factor(self.units[name], constraint.unit)
         return found
 
     @cached_property
@@ -192,13 +236,41 @@ class Space:
 
     @cached_property
     def free_columns(self) -> NDArray[np.intp]:
-        """Columns that may be moved continuously: those of continuous parameters."""
-        return np.array(
-            [self.slices[n].start for n, p in self.parameters.items() if isinstance(p, Continuous)],
-            dtype=np.intp,
-        )
+        """Columns that may be moved continuously: those of continuous parameters that are not fixed."""
+        moving = [n for n, p in self.parameters.items() if isinstance(p, Continuous) and n not in self.fixed]
+        return np.array([self.slices[n].start for n in moving], dtype=np.intp)
+
+    def over(self, parameters: Mapping[str, Parameter]) -> "Space":
+        """The same laws over these parameters, such as formulas whose choices a table has given."""
+        return replace(self, parameters=parameters)
+
+    def askable(self, recipes: Sequence[Recipe]) -> NDArray[np.bool_]:
+        """Which of n recipes without problems a pool may offer: n.
+
+        Not those with numbers between two steps of an instrument, or other settings than the fixed ones.
+        """
+        columns = {n: [p.canonical(r[n]) for r in recipes] for n, p in self.parameters.items()}
+        return settable(self, columns, len(recipes))
 
     def with_pool(self, columns: Mapping[str, Sequence[Setting]]) -> "Space":
-        """The same space, restricted to the recipes in these columns (repeats are dropped)."""
+        """The same space, restricted to the recipes in these columns.
+
+        Repeats are dropped, and so is what must not be proposed: numbers between two steps of an
+        instrument, forbidden combinations, broken rules, and other settings than the fixed ones.
+        """
         tidy = distinct({n: [p.canonical(v) for v in columns[n]] for n, p in self.parameters.items()})
-        return Space(self.parameters, self.mixtures, self.constraints, Pool(tidy, self.encode_columns(tidy)))
+        keeps = settable(self, tidy, len(next(iter(tidy.values()), ())))
+        if not keeps.all():
+            tidy = {name: list(compress(values, keeps)) for name, values in tidy.items()}
+        return replace(self, pool=Pool(tidy, self.encode_columns(tidy)))
+
+    def nearest_lawful(self, row: Floats) -> Recipe | None:
+        """The recipe that may be proposed nearest to a row of the unit cube (d,), or None if none is found.
+
+        What is not a number stays as it is where that is possible. Numbers are rounded to what the
+        instrument can set; where that breaks a law, the nearest lawful numbers are computed. Under rules,
+        which may have any shape, the nearest that a search of the surroundings finds is given.
+        """
+        from labctl.space.nearest import nearest_lawful  # noqa: PLC0415 - it draws from this very space
+
+        return nearest_lawful(self, row)

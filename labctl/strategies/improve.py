@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+IMPROVEMENT = "log_expected_improvement"
+WEIGHED_IMPROVEMENT = "log_expected_improvement_weighed"
+"""Names of the score in the ledger; weighed by the chance of a sample once one was not made."""
 _ALTERNATIVES = 3
 _STARTS = 8
 
@@ -35,8 +38,9 @@ class Improve:
     Noise-aware: what has to be improved on is the best *expected* value among the measured recipes, not
     the luckiest reading, and replicates of a recipe count as the repeated measurements they are. Where
     the last verdict on the surrogate is not "trusted", recipes outside the domain of the measured ones
-    are not chosen here; that is left to arms that do not rest on a prediction. The closed form and its
-    logarithm follow Ament et al., NeurIPS 2023 (arXiv 2310.20708).
+    are not chosen here; that is left to arms that do not rest on a prediction. Once a recipe has made no
+    sample, each improvement is weighed by the chance of one. The closed form and its logarithm follow
+    Ament et al., NeurIPS 2023 (arXiv 2310.20708).
     """
 
     arm: Arm = "improve"
@@ -50,7 +54,7 @@ class Improve:
         known = situation.knowledge.results[situation.goal].X
         incumbent = noisy_incumbent(fitted, known)
         best_known = known[int(np.argmax(fitted.predict(known).mean))]
-        among = candidates(situation, near=best_known)
+        among = candidates(situation, near=best_known, risky=True)
         if not len(among):
             return None
         ranked = self._rank(situation, among, incumbent)
@@ -64,6 +68,9 @@ class Improve:
         from labctl_models.acquisition.improvement import log_expected_improvement_at  # noqa: PLC0415
 
         scores = log_expected_improvement_at(situation.surrogates.of(situation.goal), among.X, incumbent)
+        weight = situation.surrogates.weight
+        if weight is not None:
+            scores = scores + weight.log(among.X)
         # Not a number is never the best: where the verdict forbids it, no improvement is promised.
         scores = np.where(situation.within_trust(among.X), scores, np.nan)
         return _Ranked(among, scores, among.best(scores, situation.allowed, max(_STARTS, 1 + _ALTERNATIVES)))
@@ -84,6 +91,7 @@ class Improve:
             lower=np.zeros(space.width),
             upper=np.ones(space.width),
             constraints=_laws(space),
+            weight=situation.surrogates.weight,
         )
         lawful = [
             recipe
@@ -110,7 +118,7 @@ class Improve:
         return Choice(
             ranked.among.recipe(rows[0]),
             _because(chosen, situation, incumbent),
-            "log_expected_improvement",
+            IMPROVEMENT if situation.surrogates.weight is None else WEIGHED_IMPROVEMENT,
             float(ranked.scores[rows[0]]) if np.isfinite(ranked.scores[rows[0]]) else None,
             others,
         )

@@ -39,7 +39,7 @@ class RandomStart:
 
     def choose(self, situation: Situation) -> Choice | None:
         """Draw one recipe."""
-        among = candidates(situation, n=32)
+        among = candidates(situation, n=32, risky=True)
         rows = among.best(situation.rng.random(len(among)), situation.allowed, 1)
         if not rows:
             return None
@@ -53,8 +53,7 @@ def layout(space: Space, n: int, seed: int) -> list[Recipe]:
     if space.pool is not None:
         rows = maximin_subset(space.pool.X, min(n, len(space.pool)), seed)
         return [space.pool.recipe(int(row)) for row in rows]
-    independent = not space.mixtures and not space.constraints
-    if independent and not any(isinstance(p, Formula) for p in space.parameters.values()):
+    if space.independent and not any(isinstance(p, Formula) for p in space.parameters.values()):
         return [space.canonical(r) for r in space.decode(sobol(n, space.width, seed))]
     drawn = sample(space, _DRAWN_PER_POINT * n, np.random.default_rng(seed))
     return [drawn[int(row)] for row in maximin_subset(space.encode(drawn), min(n, len(drawn)), seed)]
@@ -64,7 +63,7 @@ def farthest(situation: Situation, because: str) -> Choice | None:
     """The candidate farthest from everything done, for when the layout's own point cannot be used."""
     from labctl_models.design import maximin_subset  # noqa: PLC0415
 
-    among = candidates(situation, n=_DRAWN_PER_POINT * 8)
+    among = candidates(situation, n=_DRAWN_PER_POINT * 8, risky=True)
     if not len(among):
         return None
     order = maximin_subset(among.X, min(len(among), 50), situation.seed, known=situation.knowledge.X_done)

@@ -37,14 +37,18 @@ class Knowledge:
         X_done: every recipe that was carried out or is under way, whatever became of it; m x d.
         X_pending: the recipes under way; p x d.
         X_measured: the recipes with a usable result of the goal; n x d.
+        X_labelled: the recipes of which it is known whether a sample came of them; l x d.
+        made: whether one did; l.
         tried: keys of the recipes that must not be chosen again.
-        data: hash over the results used.
+        data: hash over the results and failures used.
     """
 
     results: Mapping[str, Results]
     X_done: Floats
     X_pending: Floats
     X_measured: Floats
+    X_labelled: Floats
+    made: NDArray[np.bool_]
     tried: Mapping[str, int]
     data: str
 
@@ -59,23 +63,39 @@ def knowledge(state: CampaignState, space: Space, objectives: Sequence[str], goa
 
     A measurement counts at the recipe that was really made: where the instrument reports the settings
     that it reached, those are used, and an ``off_recipe`` failure that carries its values counts as well.
+    Failures teach by kind: ``infeasible`` that no sample comes of the recipe, every other kind that speaks
+    of a sample that one does, and ``censored`` a bound. What the machine or a person ended teaches nothing.
     """
-    pending, used, bounded = [], [], []
+    pending, used, bounded, silent = [], [], [], []
+    labelled: list[tuple[Experiment, bool]] = []
     done = [e for e in state if e.status != "rejected"]
     for experiment in done:
         if not experiment.finished or state.retry_allowed(experiment):
             pending.append(experiment)
-        elif _usable(experiment, goal):
+            continue
+        made = _made(experiment)
+        if made is not None:
+            labelled.append((experiment, made))
+        if _usable(experiment, goal):
             used.append(experiment)
         elif experiment.outcome is not None and experiment.outcome.kind == FailureKind.CENSORED:
             bounded.append(experiment)
+        elif made is not None:
+            silent.append(experiment)
     return Knowledge(
         results={name: _results(space, name, used, bounded) for name in objectives},
         X_done=space.encode([e.proposal.recipe for e in done]),
         X_pending=space.encode([e.proposal.recipe for e in pending]),
         X_measured=space.encode([e.made for e in used]),
+        X_labelled=space.encode([e.made for e, _ in labelled]),
+        made=np.array([made for _, made in labelled], dtype=bool),
         tried=state.tried,
-        data=digest([[e.id, _told(e)] for e in (*used, *bounded)]),
+        data=digest(
+            [
+                *([e.id, _told(e)] for e in (*used, *bounded)),
+                *([e.id, dict(e.made), _made(e)] for e in silent),
+            ]
+        ),
     )
 
 
@@ -98,6 +118,26 @@ def _usable(experiment: Experiment, goal: str) -> bool:
     if outcome is None or goal not in outcome.values:
         return False
     return outcome.status == "measured" or outcome.kind == FailureKind.OFF_RECIPE
+
+
+def _made(experiment: Experiment) -> bool | None:
+    """Whether a sample came of the recipe that is taken for its own; None where nobody can say."""
+    outcome = experiment.outcome
+    if outcome is None:
+        return None
+    if outcome.status == "measured":
+        return True
+    if outcome.kind == FailureKind.OFF_RECIPE:
+        # A sample of some recipe; of this one only where the settings reached are known.
+        return True if outcome.actual else None
+    return _TAUGHT.get(outcome.kind) if outcome.kind is not None else None
+
+
+_TAUGHT: Mapping[FailureKind, bool] = {
+    FailureKind.INFEASIBLE: False,
+    FailureKind.CENSORED: True,
+    FailureKind.BAD_READING: True,
+}
 
 
 def _told(experiment: Experiment) -> object:

@@ -1,6 +1,6 @@
 """The contract of a strategy: from what is known to recipes, each with its reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.ground import Ground
+from labctl.objective import Objective
 from labctl.proposal import Alternative, Arm
 from labctl.space import Space
 from labctl.strategies.knowledge import Knowledge
@@ -22,22 +23,26 @@ class Situation:
 
     Attributes:
         space: what may be asked for.
+        objectives: what is wanted of each measured quantity.
         knowledge: results, failures and recipes under way, as arrays.
         surrogates: fitted to the results on first use; one for each objective.
-        goal: name of the objective that is optimised.
-        sign: +1 to maximise it, -1 to minimise it.
+        goal: name of the first objective that is optimised.
+        sign: -1 where it is to be minimised, else +1.
         allowed: whether a recipe keeps the lab's hard limits.
         rng: the only source of chance.
         seed: of the campaign, for what must be the same in every step.
-        done: how many experiments this strategy has proposed in the campaign so far.
+        done: how many experiments of the start have been proposed so far.
         initial: how many experiments the start has in all.
         neighbours: how many known recipes novelty is measured against.
         surprises: results to be measured again, most surprising first.
+        repeatable: whether measuring a recipe again can say anything new.
         ground: the domain of the measured recipes, once there are enough.
         verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first.
+        doubted: surprising results that no replicate agrees with yet, whether they may be repeated or not.
     """
 
     space: Space
+    objectives: Mapping[str, Objective]
     knowledge: Knowledge
     surrogates: Surrogates
     goal: str
@@ -49,8 +54,10 @@ class Situation:
     initial: int = 1
     neighbours: int = 15
     surprises: Sequence[Surprise] = ()
+    repeatable: Callable[[Recipe], bool] = lambda _recipe: True
     ground: Ground | None = None
     verdict: str | None = None
+    doubted: Sequence[Surprise] = ()
 
     def within_trust(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which rows of X (n x d) may be chosen by predicted improvement alone, under the verdict.

@@ -17,7 +17,7 @@ class Random:
 
     def choose(self, situation: Situation) -> Choice | None:
         """Draw one recipe."""
-        among = candidates(situation, n=64)
+        among = candidates(situation, n=64, risky=True)
         rows = among.best(situation.rng.random(len(among)), situation.allowed, 1)
         if not rows:
             return None

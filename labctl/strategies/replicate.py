@@ -1,21 +1,25 @@
-"""The same recipe again, where its result surprised: before anything is believed, it is measured twice."""
+"""The same recipe again: where its result surprised, or to learn how far readings of the best one scatter."""
+
+import numpy as np
 
 from labctl.proposal import Arm
 from labctl.strategies.protocol import Choice, Situation
+from labctl.strategies.surrogate import LEAST_RESULTS
 
 
 class Replicate:
-    """Measure the most surprising recipe again.
+    """Measure the most surprising recipe again; where nothing surprised, the best one.
 
-    If the replicate agrees, the surprise is real: something new, or a variable that nobody recorded. If it
-    does not, the measurement was at fault. No result is ever deleted for being surprising.
+    If the replicate of a surprise agrees, the surprise is real: something new, or a variable that nobody
+    recorded. If it does not, the measurement was at fault. No result is ever deleted for being surprising.
+    The best recipe is the one whose luck matters most, and its scatter tells what any difference is worth.
     """
 
     arm: Arm = "replicate"
-    needs_results = 1
+    needs_results = 2
 
     def choose(self, situation: Situation) -> Choice | None:
-        """Choose the recipe of the most surprising result that was not measured again yet."""
+        """Choose the recipe of the most surprising result, or the one that is expected to be best."""
         for surprise in situation.surprises:
             if situation.allowed(surprise.recipe):
                 side = "above" if surprise.z > 0 else "below"
@@ -24,4 +28,24 @@ class Replicate:
                     "prediction; measured again before it is believed"
                 )
                 return Choice(surprise.recipe, because, "surprise", abs(surprise.z))
+        return _best_again(situation)
+
+
+def _best_again(situation: Situation) -> Choice | None:
+    """The recipe that is expected to be best among those measured, if measuring it again says anything."""
+    objective = situation.objectives[situation.goal]
+    known = situation.knowledge.results[situation.goal]
+    if len(known.y) < LEAST_RESULTS:
         return None
+    expected = situation.sign * situation.surrogates.of(situation.goal).predict(known.X).mean
+    worth = np.array([objective.worth(float(v)) for v in expected])
+    for row in np.argsort(-worth, kind="stable"):
+        recipe = situation.space.canonical(situation.space.decode(known.X[[row]])[0])
+        if (
+            situation.space.problems(recipe)
+            or not situation.allowed(recipe)
+            or not situation.repeatable(recipe)
+        ):
+            continue
+        return Choice(recipe, "the best recipe known, measured again to learn how far its readings scatter")
+    return None

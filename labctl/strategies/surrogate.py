@@ -1,7 +1,8 @@
-"""Surrogates of a campaign's objectives, fitted when first asked for."""
+"""Surrogates of a campaign's objectives, and of what can be made at all, fitted when first asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from labctl.proposal import Predicted
 from labctl.strategies.knowledge import Knowledge, Results
 
 if TYPE_CHECKING:
+    from labctl_models.acquisition.weighed import Weight
+    from labctl_models.surrogates.feasibility import FittedFeasibility
     from labctl_models.surrogates.gp import FittedGP
     from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess, FittedAverage
     from labctl_models.surrogates.gp_isotropic import IsotropicGaussianProcess
@@ -31,12 +34,20 @@ class Surrogates:
 
     Recipes under way are taken to come out as expected (the kriging believer of Ginsbourger et al. 2010),
     so that a second proposal does not repeat the first.
+
+    Attributes:
+        knowledge: the results and failures that they are fitted to.
+        signs: by objective, +1 where more is better and -1 where less is.
+        seed: of the campaign.
+        kind: of the objectives' surrogates, among ``SURROGATES``.
+        heeds_failures: False leaves bounds and failures aside, to measure what they are worth.
     """
 
     knowledge: Knowledge
     signs: Mapping[str, float]
     seed: int
     kind: str = "gp-ard"
+    heeds_failures: bool = True
     _fitted: dict[str, "FittedAverage | FittedGP"] = field(default_factory=dict, repr=False)
 
     @property
@@ -53,12 +64,34 @@ class Surrogates:
         """The surrogate of ``sign * objective``, so that more is better where a goal has a direction."""
         if objective not in self._fitted:
             results = self.knowledge.results[objective]
+            if not self.heeds_failures:
+                results = without_bounds(results)
             fitted = fit(results, self.signs[objective], self.seed, kind=self.kind)
             pending = self.knowledge.X_pending
             if len(pending):
                 fitted = fitted.condition_on(pending, fitted.predict(pending).mean)
             self._fitted[objective] = fitted
         return self._fitted[objective]
+
+    @cached_property
+    def feasibility(self) -> "FittedFeasibility | None":
+        """Of the chance that a recipe makes a sample; None as long as every recipe made one."""
+        from labctl_models.surrogates.feasibility import Feasibility  # noqa: PLC0415 - scipy is slow to import
+
+        if not self.heeds_failures or self.knowledge.made.all():
+            return None
+        return Feasibility().fit(self.knowledge.X_labelled, self.knowledge.made)
+
+    @property
+    def weight(self) -> "Weight | None":
+        """By what a recipe's acquisition is weighed: its chance of a sample, or nothing."""
+        from labctl_models.acquisition.weighed import Feasible  # noqa: PLC0415
+
+        return None if self.feasibility is None else Feasible(self.feasibility)
+
+    def chance(self, X: Floats) -> Floats | None:
+        """The chance (n,) of a sample at each row of X (n x d); None as long as every recipe made one."""
+        return None if self.feasibility is None else self.feasibility.probability(X)
 
     def predict(self, X: Floats) -> list[dict[str, Predicted]]:
         """What is expected of every objective at each row of X (n x d), in its own unit and direction."""
@@ -86,23 +119,22 @@ names that they have in a validation."""
 
 
 def fit(results: Results, sign: float, seed: int, *, kind: str = "gp-ard") -> "FittedAverage | FittedGP":
-    """Fit an averaged Gaussian process to ``sign * y``, and let it know the bounds of censored measurements.
+    """Fit a Gaussian process to ``sign * y``, and teach it the bounds of censored measurements.
 
-    A bound only matters where the surrogate contradicts it: there, and only there, the value at the
-    bound is added and the surrogate is fitted again. What lies beyond a detector is thus never taken for
-    a number as long as the surrogate already agrees with it.
+    A bound enters as the probability that a reading lies within it, never as a value that nobody read.
     """
     module, _, name = SURROGATES[kind].partition(":")
     process: AveragedGaussianProcess | IsotropicGaussianProcess = getattr(import_module(module), name)()
-    X, y = results.X, sign * results.y
-    fitted = process.fit(X, y, seed=seed)
+    fitted = process.fit(results.X, sign * results.y, seed=seed)
     if not len(results.X_bounded):
         return fitted
+    from labctl_models.surrogates.censored import with_bounds  # noqa: PLC0415 - few campaigns need it
+
     low, high = (results.low, results.high) if sign > 0 else (-results.high, -results.low)
-    expected = fitted.predict(results.X_bounded).mean
-    nearest = np.clip(expected, low, high)
-    against = nearest != expected
-    if not against.any():
-        return fitted
-    X_all = np.vstack([X, results.X_bounded[against]])
-    return process.fit(X_all, np.concatenate([y, nearest[against]]), seed=seed)
+    return with_bounds(fitted, results.X_bounded, low, high)
+
+
+def without_bounds(results: Results) -> Results:
+    """The results without what is known of censored measurements."""
+    nothing = np.empty(0)
+    return replace(results, X_bounded=results.X_bounded[:0], low=nothing, high=nothing)

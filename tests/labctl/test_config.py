@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 from labctl.bench import set_up
 from labctl.campaign import Campaign
-from labctl.config import json_schema, load_config, seconds_in
+from labctl.budget import seconds_in
+from labctl.config import json_schema, load_config
 from labctl.errors import RequestError
 from labctl.starter import configs_folder
 
@@ -75,7 +76,7 @@ WRONG = [
     ),
     ("objectives:", "objectivs:", ":7: objectivs: no such key; did you mean objectives?"),
     ("goal: maximize", "goal: maximise", ":8: objectives.yield.goal: is 'maximise', but must be 'maximize'"),
-    ("goal: maximize", "goal: observe", ":7: objectives: 0 have goal maximize or minimize"),
+    ("goal: maximize", "goal: observe", ":7: objectives: none has a goal; give at least one goal"),
     ("  yield:", "  dose:", ":8: objectives.dose: is a parameter too; rename one"),
     ("  yield:", "  '':", "'' is no name"),
     ("campaign: bench\n", "", "campaign: missing; add it"),

@@ -1,1 +1,1 @@
-"""Acquisition: how much a recipe is worth trying, by improvement or by novelty."""
+"""Acquisition: how much a recipe is worth trying, by improvement."""

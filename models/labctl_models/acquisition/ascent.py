@@ -18,6 +18,7 @@ from labctl_models.threads import one_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from labctl_models.acquisition.weighed import Weight
     from labctl_models.surrogates.protocol import Array, Fitted
 
 MAX_STEPS = 50
@@ -45,7 +46,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Ascent:
-    """Where the ascent ended: recipes X (s x d) and their log expected improvement (s,), row by row."""
+    """Where the ascent ended: recipes X (s x d) and what was climbed there (s,), row by row."""
 
     X: Array
     value: Array
@@ -60,8 +61,11 @@ def ascend(
     lower: Array,
     upper: Array,
     constraints: Sequence[Linear] = (),
+    weight: Weight | None = None,
 ) -> Ascent:
     """Climb log expected improvement over `incumbent` from each start (s x d), one end for each start.
+
+    With a weight, the product of expected improvement and weight is climbed.
 
     Only the columns in `free` move, within lower and upper (both (d,)); the others (choices, settings held
     for a batch) stay at the start's values. No end is worse than its start or breaks a constraint beyond
@@ -74,16 +78,53 @@ def ascend(
     lower, upper = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     columns = np.asarray(sorted(set(free)), dtype=np.intp)
     cage = _Cage.around(X, columns, lower, upper, constraints)
-    value = log_expected_improvement_at(fitted, X, incumbent)
+    hill = _Hill(fitted, incumbent, weight)
+    value = hill.height(X)
     if len(columns) == 0:
         return Ascent(X, value)
     with one_thread():
         for row, start in enumerate(X.copy()):
-            end = cage.hold(start, _climb(fitted, incumbent, start, cage))
-            reached = float(log_expected_improvement_at(fitted, end[None], incumbent)[0])
+            end = cage.hold(start, _climb(hill, start, cage))
+            reached = float(hill.height(end[None])[0])
             if reached > value[row]:
                 X[row], value[row] = end, reached
     return Ascent(X, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hill:
+    """What is climbed: log expected improvement, plus the log of the weight if there is one."""
+
+    fitted: Fitted
+    incumbent: float
+    weight: Weight | None
+
+    def height(self, X: Array) -> Array:
+        """The height (q,) at the rows of X (q x d)."""
+        value = log_expected_improvement_at(self.fitted, X, self.incumbent)
+        return value if self.weight is None else value + self.weight.log(X)
+
+    def rise(self) -> Callable[[Array], tuple[float, Array]]:
+        """The function x (d,) -> height and its slope (d,), by the surrogate's own slopes if any."""
+        fitted, weight = self.fitted, self.weight
+        if not isinstance(fitted, Averaged | Differentiable):
+            return self._by_differences
+        smooth = fitted
+
+        def by_slopes(x: Array) -> tuple[float, Array]:
+            value, slope = log_expected_improvement_slopes_at(smooth, x[None], self.incumbent)
+            if weight is not None:
+                log_weight, its_slope = weight.log_with_slopes(x[None])
+                value, slope = value + log_weight, slope + its_slope
+            return float(value[0]), slope[0]
+
+        return by_slopes
+
+    def _by_differences(self, x: Array) -> tuple[float, Array]:
+        d = len(x)
+        shifts = DIFFERENCE * np.eye(d)
+        value = np.maximum(self.height(np.vstack([x, x + shifts, x - shifts])), FLAT)
+        return float(value[0]), (value[1 : d + 1] - value[d + 1 :]) / (2.0 * DIFFERENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +202,9 @@ def _longest(longest: float, spare: Array, use: Array) -> float:
     return min(longest, float((np.maximum(spare[tight], 0.0) / use[tight]).min()))
 
 
-def _climb(fitted: Fitted, incumbent: float, start: Array, cage: _Cage) -> Array:
+def _climb(hill: _Hill, start: Array, cage: _Cage) -> Array:
     """Where the optimiser goes from one start: a full recipe (d,), not yet held to the constraints."""
-    rise = _rise(fitted, incumbent)
+    rise = hill.rise()
     columns = cage.columns
 
     def fall(moved: Array) -> tuple[float, Array]:
@@ -194,24 +235,3 @@ def _climb(fitted: Fitted, incumbent: float, start: Array, cage: _Cage) -> Array
     if np.isfinite(result.x).all():
         end[columns] = result.x
     return end
-
-
-def _rise(fitted: Fitted, incumbent: float) -> Callable[[Array], tuple[float, Array]]:
-    """The function x (d,) -> log expected improvement and its slope (d,), by its own slopes if any."""
-    if isinstance(fitted, Averaged | Differentiable):
-        smooth = fitted
-
-        def by_slopes(x: Array) -> tuple[float, Array]:
-            value, slope = log_expected_improvement_slopes_at(smooth, x[None], incumbent)
-            return float(value[0]), slope[0]
-
-        return by_slopes
-
-    def by_differences(x: Array) -> tuple[float, Array]:
-        d = len(x)
-        shifts = DIFFERENCE * np.eye(d)
-        value = log_expected_improvement_at(fitted, np.vstack([x, x + shifts, x - shifts]), incumbent)
-        value = np.maximum(value, FLAT)
-        return float(value[0]), (value[1 : d + 1] - value[d + 1 :]) / (2.0 * DIFFERENCE)
-
-    return by_differences

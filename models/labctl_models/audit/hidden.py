@@ -177,6 +177,26 @@ def _strengths(ranks: Array, designs: Mapping[str, Array], time: NDArray[np.intp
     return found
 
 
+def unmodelled(table: AuditTable) -> dict[str, Column]:
+    """Fields of a table that a screen should look at: what was logged and is known to no model.
+
+    Cohorts are judged by a check of their own, and recipes are what the model knows, under any name.
+    """
+    # Only names part rows so: numbers that all differ part them as any other such numbers do.
+    known = {partition(table.columns[name]) for name in table.cohorts} | {table.recipe_partition()}
+    return {
+        name: column
+        for name, column in table.columns.items()
+        if name not in table.modelled
+        and name not in table.cohorts
+        and not (column.dtype.kind != "f" and partition(column) in known)
+    }
+
+
+def _unexplained(table: AuditTable) -> Array:
+    return table.residuals if table.residuals is not None else np.full(table.n, np.nan)
+
+
 @dataclass(frozen=True, slots=True)
 class HiddenVariableCheck:
     """Which logged field explains what the model does not?"""
@@ -185,21 +205,14 @@ class HiddenVariableCheck:
     area: str = "hidden"
     needs: tuple[str, ...] = ("residuals",)
 
+    def screened(self, table: AuditTable, *, seed: int) -> Screen:
+        """The screen behind the findings, also where it found nothing; see `screen` for what it raises."""
+        return screen(_unexplained(table), unmodelled(table), seed=seed, order=table.order)
+
     def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
         """One finding for each field found; the first says what the screen could not have seen."""
-        residuals = table.residuals if table.residuals is not None else np.full(table.n, np.nan)
-        # Cohorts are judged by a check of their own, and recipes are what the model knows, under any name.
-        # Only names part rows so: numbers that all differ part them as any other such numbers do.
-        known = {partition(table.columns[name]) for name in table.cohorts}
-        known.add(table.recipe_partition())
-        fields = {
-            name: column
-            for name, column in table.columns.items()
-            if name not in table.modelled
-            and name not in table.cohorts
-            and not (column.dtype.kind != "f" and partition(column) in known)
-        }
-        found = screen(residuals, fields, seed=seed, order=table.order)
+        residuals, fields = _unexplained(table), unmodelled(table)
+        found = self.screened(table, seed=seed)
         blind = (
             f"With {found.n} rows and {len(found.fields)} fields an effect of one residual standard "
             f"deviation is found with probability {found.power:.2f}, half of it with {found.power_half:.2f}."

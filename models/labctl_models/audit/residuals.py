@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl_models.audit.anomalies import leave_one_out_z
+from labctl_models.audit.surprise import class_z, regression_z
 from labctl_models.surrogates.gp import GaussianProcess
 from labctl_models.threads import one_thread
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FEWEST_ROWS = 10
 MOST_FOR_A_PROCESS = 500
 TREES = 100
+FEWEST_FOR_A_SCALE = 100
+FEWEST_OF_A_CLASS = 20
 
 
 def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
@@ -27,8 +30,8 @@ def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
 
     Up to 500 measured quantities: leave-one-out predictions of the default Gaussian process, with their own
     uncertainty. Beyond, and for classes: predictions of a random forest by those of its trees that had not
-    seen the row. Such a forest does not say how far each may be off, and one scale for all would call every
-    row of a noisy region an anomaly; hence no z. Without ten outcomes that vary the table stays as it is.
+    seen the row; how far each may be off is then learned from these residuals, and there is no z where
+    they are too few for that. Without ten outcomes that vary the table stays as it is.
     """
     rows = np.flatnonzero(table.measured)
     y = table.y[rows]
@@ -43,8 +46,14 @@ def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
         fitted = GaussianProcess().fit(X, y, seed=seed)
         residuals, z = y - fitted.leave_one_out().mean, leave_one_out_z(fitted)
     else:
-        residuals = y - _unseen_by_forest(X, y, seed=seed)
-        z = None
+        unseen = _unseen_by_forest(X, y, seed=seed)
+        residuals, z = y - unseen, None
+        if len(rows) >= FEWEST_FOR_A_SCALE and table.z is None:
+            z = (
+                _class_z(unseen, y)
+                if table.outcome == "classification"
+                else regression_z(X, unseen, y, seed=seed)
+            )
     return replace(
         table,
         residuals=_spread_out(residuals, rows, table.n),
@@ -60,6 +69,15 @@ def _unseen_by_forest(X: Array, y: Array, *, seed: int) -> Array:
     )
     with one_thread():
         return np.asarray(forest.fit(X, y).oob_prediction_, dtype=np.float64)
+
+
+def _class_z(unseen: Array, y: Array) -> Array | None:
+    """Surprise of each class, or None where a class has too few rows for its scores to be calibrated."""
+    if min(int(y.sum()), int(len(y) - y.sum())) < FEWEST_OF_A_CLASS:
+        return None
+    # About so many trees had not seen a row; none of so few votes is no proof of impossibility.
+    votes = TREES / np.e
+    return class_z((np.clip(unseen, 0.0, 1.0) * votes + 0.5) / (votes + 1.0), y)
 
 
 def _spread_out(values: Array, rows: NDArray[np.intp], n: int) -> Array:

@@ -55,7 +55,7 @@ RESIDUALS = "residuals"
 WHY_NOT: Mapping[str, str] = {
     "pool": "there is no pool of candidates to compare the table with",
     "residuals": "there are too few outcomes that vary for residuals of any model",
-    "z": "no model here says how far each of its predictions may be off",
+    "z": "there are too few outcomes that vary, or too few of a class, to learn how far predictions may be off",
     "arms": "the table does not say why its recipes were chosen",
     "order": "the table does not say in which order it was measured",
 }
@@ -114,7 +114,7 @@ def audit(
                 silent[check.name] = WHY_NOT.get(lacking[0], f"the table has no {lacking[0]}")
                 continue
             try:
-                findings += check.run(table, seed=_stream(seed, check.name))
+                findings += check.run(table, seed=stream(seed, check.name))
             except NotApplicableError as reason:
                 silent[check.name] = str(reason)
             seconds[check.name] = time.process_time() - began
@@ -122,6 +122,6 @@ def audit(
     return Audit(tuple(findings), seconds, silent)
 
 
-def _stream(seed: int, name: str) -> int:
+def stream(seed: int, name: str) -> int:
     """A seed of its own for each check, the same in every process and on every machine."""
     return zlib.crc32(f"{seed}/{name}".encode())

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
+from labctl_models.audit.shift import FEWEST_SCORES, estimated_rate, shifted_rate, unseen_scores
 from labctl_models.audit.statistics import wilson
 
 if TYPE_CHECKING:
     from labctl_models.audit.table import AuditTable
     from labctl_models.surrogates.protocol import Array
 
-MOST_STEPS = 2000
-SETTLED = 1e-9
-RESAMPLES = 200
-FEWEST_SCORES = 50
 CONFIDENT = 0.9
 # How far a score of 0.9 falls when it is corrected.
 FALL_MEDIUM, FALL_HIGH = 0.2, 0.5
@@ -55,44 +52,11 @@ def precision(*, sensitivity: float, specificity: float, rate: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """A rate of success estimated from scores, with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def estimated_rate(scores: Array, *, trained_rate: float, seed: int, resamples: int = RESAMPLES) -> Rate:
-    """Rate of success among m unlabelled candidates, from their calibrated scores (m,).
-
-    Expectation maximisation of Saerens et al. (2002): correct the scores with the current rate, take their
-    mean as the next. The likelihood has one maximum, so that the start does not matter.
-    """
-    scores = np.asarray(scores, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    m = len(scores)
-    weights = np.vstack([np.full((1, m), 1.0 / m), rng.multinomial(m, np.full(m, 1.0 / m), resamples) / m])
-    rates = np.full(resamples + 1, min(max(trained_rate, 1e-6), 1.0 - 1e-6))
-    odds = scores / np.maximum(1.0 - scores, 1e-12) * (1.0 - trained_rate) / trained_rate
-    for _ in range(MOST_STEPS):
-        yes = rates[:, None] * odds
-        step = np.einsum("rm,rm->r", weights, yes / (yes + 1.0 - rates[:, None]))
-        step = np.clip(step, 1e-9, 1.0 - 1e-9)
-        moved = float(np.abs(step - rates).max())
-        rates = step
-        if moved < SETTLED:
-            break
-    low, high = np.quantile(rates[1:], [0.025, 0.975]) if resamples else (rates[0], rates[0])
-    return Rate(float(rates[0]), float(low), float(high))
-
-
-@dataclass(frozen=True, slots=True)
 class SuccessShareCheck:
     """Does the table hold more successes than happen?
 
     What happens is known from the user, else from the table's own random arm, else from the scores of the
-    pool. In the last case the classifier is trusted and the finding says so.
+    pool: those handed in are trusted to be calibrated, others are made here and judged by held-out rows.
     """
 
     name: str = "selection.success_share"
@@ -106,10 +70,7 @@ class SuccessShareCheck:
         n, k = int(known.sum()), int(np.nansum(success))
         if k in {0, n}:
             raise NotApplicableError("only successes or only failures are written down, so no share is known")
-        true = self._true_rate(table, k / n, seed)
-        if true is None:
-            return []
-        rate, p, source = true
+        rate, p, source = self._true_rate(table, k / n, seed)
         if p > SIGNIFICANT:
             return []
         trained = k / n
@@ -145,7 +106,7 @@ class SuccessShareCheck:
         ]
 
     @staticmethod
-    def _true_rate(table: AuditTable, trained: float, seed: int) -> tuple[float, float, str] | None:
+    def _true_rate(table: AuditTable, trained: float, seed: int) -> tuple[float, float, str]:
         """The rate that happens, the p of the table's share under it, and where the rate is from."""
         from scipy.stats import binomtest, fisher_exact  # noqa: PLC0415  used by this check alone
 
@@ -162,10 +123,16 @@ class SuccessShareCheck:
             rate = min(max(hits / inside, 0.5 / inside), 1.0 - 0.5 / inside)
             return rate, p, f"random arm, {hits} of {inside}, 95 % interval {low:.2g} to {high:.2g}"
         if table.pool_scores is not None and len(table.pool_scores) >= FEWEST_SCORES:
-            rate_of_pool = estimated_rate(table.pool_scores, trained_rate=trained, seed=seed)
-            inside = rate_of_pool.low <= trained <= rate_of_pool.high
-            return rate_of_pool.value, 1.0 if inside else 0.0, "estimated from the scores of the pool"
-        return None
+            found = estimated_rate(table.pool_scores, trained_rate=trained, seed=seed)
+        elif table.pool is not None:
+            found = shifted_rate(*unseen_scores(table, seed=seed), seed=seed)
+        else:
+            raise NotApplicableError(
+                "nobody knows how often recipes succeed: no true rate is stated, no row was drawn at random, "
+                "and there are no candidates to estimate it from"
+            )
+        interval = f"95 % interval {found.low:.2g} to {found.high:.2g}"
+        return found.value, found.p, f"estimated from the scores of the candidates, {interval}"
 
 
 @dataclass(frozen=True, slots=True)

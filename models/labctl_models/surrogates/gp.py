@@ -22,6 +22,7 @@ from labctl_models.surrogates.evidence import (
 from labctl_models.surrogates.kernel import correlation, matern52, scaled_distances
 from labctl_models.surrogates.protocol import Prediction
 from labctl_models.surrogates.search import most_probable, usual_starts
+from labctl_models.surrogates.sweep import BLOCK_ENTRIES, sweep
 from labctl_models.threads import one_thread
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
 LIBRARIES = ("numpy", "scipy", "torch", "botorch", "gpytorch")
-CHUNK_ENTRIES = 2_000_000
-"""Entries of one block of the pool-by-data covariance: 16 MB a block, a few blocks at a time."""
+CHUNK_ENTRIES = BLOCK_ENTRIES
+"""Entries of one block of the covariance of pool and data; a few such blocks are needed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class GaussianProcess:
         shift, scale, remarks = standardisation(y)
         with one_thread():
             problem = Problem(X - X.mean(axis=0), (y / scale) - (shift / scale))
-            starts = usual_starts(len(y)) if self.starts is None else max(1, self.starts)
+            starts = usual_starts(*X.shape) if self.starts is None else max(1, self.starts)
             found = most_probable(problem, seed=seed, start=start, starts=starts)
             lengthscales, noise_variance, evidence, more = _evidence_at_last(
                 problem, found.lengthscales, found.noise_variance
@@ -112,18 +113,10 @@ class FittedGP:
     def predict(self, X: Array) -> Prediction:
         """Belief about the response at the rows of X (q x d); a pool of any size is taken in blocks."""
         X = self._query(X)
-        mean, sd = np.empty(len(X)), np.empty(len(X))
-        rows = max(1, CHUNK_ENTRIES // len(self.X))
         with one_thread():
-            for begin in range(0, len(X), rows):
-                block = slice(begin, begin + rows)
-                k = self._covariance_with_data(X[block])
-                mean[block] = k @ self.alpha
-                v = dtrsm(1.0, self.factor.lower, k.T, lower=1, overwrite_b=1)
-                sd[block] = np.einsum("ij,ij->j", v, v)
-        np.maximum(1.0 - sd, 0.0, out=sd)
-        np.sqrt(sd, out=sd)
-        return Prediction((mean + self.mean) * self.scale + self.shift, sd * self.scale)
+            swept = sweep(X, self.X, self.lengthscales, self.factor, self.alpha, entries=CHUNK_ENTRIES)
+        sd = np.sqrt(np.maximum(1.0 - swept.explained, 0.0))
+        return Prediction((swept.mean + self.mean) * self.scale + self.shift, sd * self.scale)
 
     def predict_with_slopes(self, X: Array) -> tuple[Prediction, Array, Array]:
         """Prediction at X (q x d), d mean / d x (q x d) and d sd / d x (q x d); for few rows, unblocked.
@@ -184,11 +177,23 @@ class FittedGP:
         y = np.concatenate([self.y, y_new])
         with one_thread():
             problem = Problem(X - X.mean(axis=0), (y / self.scale) - (self.shift / self.scale))
-            factor = problem.evaluate(self.lengthscales, self.noise_variance).factor
+            factor = self._extended(X_new)
+            if factor is None:
+                factor = problem.evaluate(self.lengthscales, self.noise_variance).factor
             alpha = factor.solve(problem.z - self.mean)
         remark = f"Conditioned on {len(y_new)} further measurements without fitting again."
         card = replace(self.card, n=len(y), remarks=(*self.card.remarks, remark))
         return replace(self, X=X, y=y, factor=factor, alpha=alpha, card=card)
+
+    def _extended(self, X_new: Array) -> Factor | None:
+        """The factor with further rows, or None where it has to be computed anew, being near singular."""
+        cross = self._covariance_with_data(X_new)
+        own, _ = matern52(scaled_distances((X_new - self.X.mean(axis=0)) / self.lengthscales))
+        own.flat[:: len(own) + 1] += self.noise_variance
+        try:
+            return self.factor.extended(cross, own)
+        except NotPositiveDefiniteError:
+            return None
 
     def to_botorch(self) -> SingleTaskGP:
         """The same model as a botorch SingleTaskGP in evaluation mode (double precision, CPU)."""

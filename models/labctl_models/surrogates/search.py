@@ -58,12 +58,14 @@ class Found:
     remarks: tuple[str, ...]
 
 
-def usual_starts(n: int) -> int:
-    """How many ascents n rows are worth by default: six up to 150 rows, falling as 900 / n to one.
+def usual_starts(n: int, d: int = 0) -> int:
+    """How many ascents n rows of d columns are worth by default: six up to 150 rows, falling to one.
 
-    Each takes about 7 ms at 60 rows and 0.4 s at 500, and the peaks grow fewer as data accumulate.
+    They fall as 900 / n, because an ascent takes about 7 ms at 60 rows and 0.4 s at 500, and peaks grow
+    fewer as data accumulate. With no more rows than columns the prior leaves one broad peak: there a second
+    ascent looks whether the first was lucky, and no more are made.
     """
-    return max(1, min(6, 900 // n))
+    return max(1, min(6 if n > d else 2, 900 // n))
 
 
 def most_probable(

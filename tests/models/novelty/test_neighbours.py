@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labctl_models.acquisition import novelty as module
-from labctl_models.acquisition.novelty import default_neighbours, leave_one_out_distances, novelty
+from labctl_models.novelty import neighbours as module
+from labctl_models.novelty.neighbours import (
+    default_neighbours,
+    leave_one_out_distances,
+    most_novel,
+    novelty,
+)
 from labctl_models.surrogates.protocol import Array
 
 
@@ -119,3 +124,38 @@ def test_no_candidates_have_no_novelty_and_bad_requests_are_refused() -> None:
         novelty(np.zeros((1, 2)), np.zeros((3, 2)), k=0)
     with pytest.raises(ValueError, match="3 columns and the archive 2"):
         novelty(np.zeros((1, 3)), np.zeros((3, 2)))
+
+
+def test_a_twin_in_the_corner_is_not_the_most_novel() -> None:
+    # One recipe sits in a corner, all others far away: by mean distance that corner is the best again.
+    rng = np.random.default_rng(4)
+    archive = np.vstack([[[1.0, 1.0]], 0.35 * rng.random((15, 2))])
+    X = np.vstack([[[0.99, 0.99], [0.0, 1.0], [1.0, 0.0]], 0.5 * rng.random((9, 2))])
+    found = novelty(X, archive)
+    assert found.distance.argmax() == 0
+    order = np.argsort(-most_novel(found))
+    assert set(order[:2].tolist()) == {1, 2}
+    assert order[2] == 0
+    np.testing.assert_allclose(found.nearest[0], math.hypot(0.01, 0.01))
+
+
+@pytest.mark.parametrize("d", [2, 4])
+def test_repeated_choices_keep_apart_and_cover_more_than_chance(d: int) -> None:
+    """As points of a design: the chosen are at least half as far again from each other as drawn ones."""
+
+    def apart(points: Array) -> float:
+        gaps = np.linalg.norm(points[:, None] - points[None], axis=2) + 9.0 * np.eye(len(points))
+        return float(np.median(gaps.min(axis=1)))
+
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        chosen, drawn = rng.random((5, d)), rng.random((40, d))
+        while len(chosen) < 40:
+            X = rng.random((512, d))
+            chosen = np.vstack([chosen, X[most_novel(novelty(X, chosen)).argmax()]])
+        assert apart(chosen) > 1.5 * apart(drawn)
+
+
+def test_order_of_nothing_known_or_nothing_asked() -> None:
+    assert np.array_equal(most_novel(novelty(np.zeros((3, 2)), np.empty((0, 2)))), np.zeros(3))
+    assert most_novel(novelty(np.empty((0, 2)), np.zeros((3, 2)))).shape == (0,)

@@ -1,0 +1,139 @@
+"""What people know before any result: where good recipes may lie, and which they would not make."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, model_validator
+
+from labctl.space import Space
+from labctl.space.forbidden import Ban, Forbidden
+from labctl.space.parameters import NUMERIC, Formula, Number, Parameter, Strict
+from labctl_drivers.protocol import Recipe, Setting
+
+if TYPE_CHECKING:
+    from labctl_models.acquisition.prior import Belief
+
+_SHORT = "near and within for a number, or a weight for each choice"
+
+
+class BeliefConfig(Strict):
+    """Where good values of one parameter are thought to lie.
+
+    Attributes:
+        near: the likeliest number, in the parameter's unit.
+        within: how far from it about two thirds of the belief reach, in the same unit.
+        choices: of a category, how likely each choice is; a choice that is left out has the lowest weight.
+    """
+
+    near: Number | None = None
+    within: Number | None = Field(default=None, gt=0)
+    choices: dict[str, Number] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "BeliefConfig":
+        numeric = self.near is not None and self.within is not None
+        if numeric == bool(self.choices) or (self.near is None) != (self.within is None):
+            raise ValueError(f"needs {_SHORT}")
+        if any(weight <= 0 for weight in self.choices.values()):
+            raise ValueError("a weight must be above zero; what must not be tried is a veto")
+        return self
+
+
+def _weights(value: object) -> object:
+    """The short form: choices with their weights, without the word choices."""
+    if isinstance(value, dict) and value and not value.keys() & {"near", "within", "choices"}:
+        return {"choices": value}
+    return value
+
+
+class Advice(Strict):
+    """What people know, as far as a campaign may use it.
+
+    Attributes:
+        prior: by parameter, where good recipes are thought to lie; it fades as results come in.
+        strength: after how many results the prior counts as much as the acquisition itself.
+        vetoes: recipes that a person would not make, each with the reason.
+        doubt: share of the experiments that try a vetoed recipe all the same, since people err too; a recipe
+            that must never be made belongs into ``forbidden`` or into the lab's hard limits.
+    """
+
+    prior: dict[
+        str, Annotated[BeliefConfig, BeforeValidator(_weights, json_schema_input_type=dict[str, Any])]
+    ] = Field(default_factory=dict)
+    strength: Number = Field(default=5.0, gt=0)
+    vetoes: tuple[Forbidden, ...] = Field(default=(), max_length=100)
+    doubt: Number = Field(default=0.05, ge=0, le=0.5)
+
+    def check(self, parameters: Mapping[str, Parameter]) -> None:
+        """See that everything fits the parameters.
+
+        Raises:
+            ValueError: one sentence that begins with the key.
+        """
+        for name, belief in self.prior.items():
+            parameter = parameters.get(name)
+            if parameter is None:
+                raise ValueError(f"advice.prior.{name}: no such parameter; there are {', '.join(parameters)}")
+            numeric = isinstance(parameter, NUMERIC)
+            if numeric == bool(belief.choices) or isinstance(parameter, Formula):
+                raise ValueError(f"advice.prior.{name}: needs {_SHORT}, and this is {parameter.kind}")
+            problem = None if belief.near is None else parameter.problem(belief.near)
+            unknown = [choice for choice in belief.choices if parameter.problem(choice)]
+            if problem or unknown:
+                raise ValueError(f"advice.prior.{name}: {problem or parameter.problem(unknown[0])}")
+        for i, veto in enumerate(self.vetoes):
+            for name in veto.when:
+                if name not in parameters:
+                    raise ValueError(f"advice.vetoes.{i}.when.{name}: no such parameter")
+            try:
+                Ban(veto, parameters)
+            except ValueError as error:
+                raise ValueError(f"advice.vetoes.{i}.when.{error}") from None
+
+
+def vetoed(
+    advice: Advice, parameters: Mapping[str, Parameter], columns: Mapping[str, Sequence[Setting]], n: int
+) -> NDArray[np.bool_]:
+    """Which of n recipes, given as columns by parameter, some veto speaks against."""
+    found = np.zeros(n, dtype=bool)
+    for veto in advice.vetoes:
+        found |= Ban(veto, parameters).meets_all(columns, n)
+    return found
+
+
+def veto_of(advice: Advice, parameters: Mapping[str, Parameter], recipe: Recipe) -> str | None:
+    """What the first veto against a recipe says, or None."""
+    return next((v.because for v in advice.vetoes if Ban(v, parameters).meets(recipe)), None)
+
+
+def belief(advice: Advice, space: Space, results: int) -> "Belief | None":
+    """The prior as a weight over the unit cube after so many results; None without one."""
+    from labctl_models.acquisition.prior import FLOOR, Belief  # noqa: PLC0415 - only where there is a prior
+
+    if not advice.prior:
+        return None
+    columns, centres, sds = [], [], []
+    linear = np.zeros(space.width)
+    for name, wanted in advice.prior.items():
+        parameter, place = space.parameters[name], space.slices[name]
+        if wanted.near is not None and wanted.within is not None:
+            # Upwards, where a logarithmic scale has no end.
+            centre, edge = parameter.encode([wanted.near, wanted.near + wanted.within])[:, 0]
+            columns.append(place.start)
+            centres.append(float(centre))
+            sds.append(max(float(edge - centre), 1e-3))
+        else:
+            most = max(wanted.choices.values())
+            for offset, choice in enumerate(parameter.choices):  # type: ignore[union-attr] # checked: a category
+                weight = wanted.choices.get(choice, min(wanted.choices.values()) * FLOOR)
+                linear[place.start + offset] = math.log(weight / most)
+    return Belief(
+        np.array(columns, dtype=np.float64),
+        np.array(centres),
+        np.array(sds),
+        linear,
+        fade=advice.strength / max(1, results),
+    )

@@ -1,0 +1,31 @@
+"""What experiments cost: by the attempt, by the hour, and by what they use up."""
+
+from labctl.budget import CostConfig
+from labctl.config import CampaignConfig
+from labctl.proposal import Outcome
+from labctl.state import CampaignState, Experiment
+from labctl_drivers.protocol import Recipe
+
+_NOT_STARTED = "limits"
+"""The stage of an outcome whose attempt was forbidden before anything moved."""
+
+
+def cost_of(config: CampaignConfig, experiment: Experiment) -> float:
+    """What all attempts of an experiment have cost so far, failed ones included; 0 without a price."""
+    price = config.model.instrument.cost
+    if price is None:
+        return 0.0
+    return sum(attempt_cost(price, experiment.made, outcome) for outcome in experiment.outcomes)
+
+
+def attempt_cost(price: CostConfig, recipe: Recipe, outcome: Outcome) -> float:
+    """What one attempt cost."""
+    if outcome.stage == _NOT_STARTED:
+        return 0.0
+    used = sum(each * float(recipe[name]) for name, each in price.of.items() if name in recipe)
+    return price.each + price.hour * (outcome.seconds or 0.0) / 3600.0 + used
+
+
+def spent(config: CampaignConfig, state: CampaignState) -> float:
+    """What the campaign has cost so far."""
+    return 0.0 if config.model.instrument.cost is None else sum(cost_of(config, e) for e in state)

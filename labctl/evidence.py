@@ -1,0 +1,74 @@
+"""What a campaign has shown so far, as far as it bears on which arm should choose next."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from labctl.config import CampaignConfig
+from labctl.ground import Ground
+from labctl.space import Space, sample
+from labctl.state import CampaignState
+from labctl.stopping import stagnation
+from labctl.surprises import Surprise
+
+PLACES = 200
+"""Recipes on which coverage is estimated: its standard error is then below 4 %."""
+_PATIENCE, _LEAST_PATIENCE = 0.25, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What has been seen, in numbers; each with what it would be if there were nothing to worry about.
+
+    Attributes:
+        results: how many results there are.
+        verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first.
+        since_better: results since the last better one; 0 is best.
+        patience: after how many of them a campaign of this length stagnates.
+        surprises: results that surprised their prediction and were not refuted by a replicate; 0 is best.
+        widened: factor in the predictions because they were too sure of themselves; 1 is best.
+        covered: share of what may be proposed that lies in the domain of the results; None if unknown.
+    """
+
+    results: int
+    verdict: str | None = None
+    since_better: int = 0
+    patience: int = _LEAST_PATIENCE
+    surprises: int = 0
+    widened: float = 1.0
+    covered: float | None = None
+
+
+def evidence(
+    config: CampaignConfig,
+    state: CampaignState,
+    space: Space,
+    *,
+    ground: Ground | None,
+    surprises: tuple[Surprise, ...],
+    widened: float,
+    seed: int,
+) -> Evidence:
+    """Gather the evidence; a pure function of its arguments."""
+    results = len(state.measured)
+    return Evidence(
+        results=results,
+        verdict=None if state.verdict is None else str(state.verdict["verdict"]),
+        since_better=stagnation(config, state),
+        patience=max(_LEAST_PATIENCE, round(_PATIENCE * results)),
+        surprises=sum(s.replicate != "disagrees" for s in surprises),
+        widened=widened,
+        covered=None if ground is None else _covered(space, ground, seed),
+    )
+
+
+def _covered(space: Space, ground: Ground, seed: int) -> float:
+    """Share of what may be proposed that does not lie outside the domain; always asked at the same places."""
+    rng = np.random.default_rng(seed)
+    if space.pool is None:
+        places = space.encode(sample(space, PLACES, rng))
+    elif len(space.pool) <= PLACES:
+        places = space.pool.X
+    else:
+        places = space.pool.X[rng.choice(len(space.pool), PLACES, replace=False)]
+    return float(np.mean(ground.inside(places)))

@@ -1,0 +1,103 @@
+"""Whose turn it is: which strategies are asked for the next experiment, and on what evidence."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from labctl.config import CampaignConfig
+from labctl.evidence import Evidence
+from labctl.portfolio import Shares, shares
+from labctl.registry import STRATEGIES
+from labctl.state import CampaignState
+from labctl.strategies.protocol import Strategy
+
+_WHEN_NOTHING_FITS = ("gaps", "random")
+"""Who chooses where a strategy finds nothing it may choose, such as no improvement within the domain."""
+_ARM_OF = {"space_filling": "initial", "random_start": "initial"}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is.
+
+    Attributes:
+        order: names of strategies; the first that finds a recipe has it.
+        shares: the shares behind that order, where the evidence decides on them.
+    """
+
+    order: tuple[str, ...]
+    shares: Shares | None = None
+
+
+def turn(
+    config: CampaignConfig,
+    state: CampaignState,
+    *,
+    results: int,
+    surprised: bool,
+    seen: Callable[[], Evidence],
+) -> Turn:
+    """The start first, then surprises, then the arm that lags farthest behind its share of the budget.
+
+    Args:
+        config: of the campaign.
+        state: of the campaign.
+        results: how many usable results there are; an arm that needs more makes way for chance.
+        surprised: whether a surprising result waits to be measured again.
+        seen: gathers the evidence, which is only asked for where it decides.
+    """
+    plan, counts = config.model.strategy, turns_of(state)
+    if counts.get("initial", 0) < plan.initial:
+        start = "space_filling" if plan.start == "space_filling" else "random_start"
+        return Turn((start, *_WHEN_NOTHING_FITS))
+    found = None
+    if plan.arms is not None:
+        total = sum(plan.arms.values())
+        spent = sum(counts.get(arm, 0) for arm in plan.arms)
+        due = {arm: share / total * (spent + 1) for arm, share in plan.arms.items() if share > 0}
+    else:
+        found = shares(seen(), {"random": plan.floors.random, "replicate": plan.floors.replicate})
+        due, counts = _due(state, found)
+    by_lag = sorted(due, key=lambda arm: counts.get(arm, 0) - due[arm])
+    ready = [name if results >= load(name).needs_results else "random" for name in by_lag]
+    # Where nothing can be measured again, the next arm has its turn.
+    first = ready[:2] if ready[0] == "replicate" else ready[:1]
+    order = ("replicate", *first) if surprised else first
+    return Turn(tuple(dict.fromkeys((*order, *_WHEN_NOTHING_FITS))), found)
+
+
+def turns_of(state: CampaignState) -> Mapping[str, int]:
+    """How many experiments each strategy has proposed; the start counts as one, whatever its layout."""
+    counts = Counter(e.proposal.strategy or e.proposal.arm for e in state)
+    for layout, name in _ARM_OF.items():
+        if layout in counts:
+            counts[name] += counts.pop(layout)
+    return counts
+
+
+def initial_of(name: str) -> str:
+    """The name that a strategy's turns are counted under."""
+    return _ARM_OF.get(name, name)
+
+
+def _due(state: CampaignState, now: Shares) -> tuple[dict[str, float], Mapping[str, int]]:
+    """What each arm should have had by now, by the shares written at each turn, and what it has had."""
+    due, had = dict(now.of), Counter[str]()
+    for experiment in state:
+        proposal = experiment.proposal
+        if proposal.shares is None:
+            continue
+        had[proposal.strategy or proposal.arm] += 1
+        for arm, share in proposal.shares.items():
+            due[arm] = due.get(arm, 0.0) + share
+    return due, had
+
+
+@cache
+def load(name: str) -> Strategy:
+    """The strategy with this name."""
+    module, _, attribute = STRATEGIES[name].partition(":")
+    strategy: Strategy = getattr(import_module(module), attribute)()
+    return strategy

@@ -1,0 +1,1 @@
+"""Several ways to measure one thing: cheap ones that teach about the target, what they cost, and a guard."""
