@@ -39,6 +39,8 @@ class Bench:
         notes: what was assumed or left out when the table was read.
         time_limit_s: longest that one attempt may take.
         rows: of a replay, the rows of the table that it is answered from.
+        reads: by objective, the name under which the instrument reads it, where that is another.
+        stand_ins: a bench for each cheaper fidelity, by name.
     """
 
     space: Space
@@ -49,6 +51,8 @@ class Bench:
     table: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     rows: tuple["HistoricalRow", ...] = ()
+    reads: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: Mapping[str, "Bench"] = field(default_factory=dict)
     _read: dict[str, Limits] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -79,7 +83,30 @@ class Bench:
 
     def with_seed(self, seed: int) -> "Bench":
         """The same bench with an instrument of its own, which draws by another seed."""
-        return replace(self, surroundings=replace(self.surroundings, seed=seed))
+        around = replace(self.surroundings, seed=seed)
+        return replace(
+            self,
+            surroundings=around,
+            stand_ins={name: stand_in.with_seed(seed) for name, stand_in in self.stand_ins.items()},
+        )
+
+    def of(self, fidelity: str | None) -> "Bench":
+        """The bench of a fidelity; None for the one that counts."""
+        return self if fidelity is None else self.stand_ins[fidelity]
+
+    def close(self) -> None:
+        """Close every instrument that was built."""
+        for bench in (self, *self.stand_ins.values()):
+            if "instrument" in bench.__dict__:
+                bench.instrument.close()
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(recipe_key(row.recipe) for row in self.rows)
+
+    def offers(self, recipe: Recipe) -> bool:
+        """Whether this bench can carry a recipe out: a replay has only the rows of its table."""
+        return not self.rows or recipe_key(recipe) in self._keys
 
     @property
     def token(self) -> str:
@@ -159,7 +186,22 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
             _check_options(config)
     _check_laws(config, bench.space)
     bench.limits()
-    return bench
+    stand_ins = {name: _stand_in(config, name, folder, seed) for name in config.model.fidelities}
+    return replace(bench, stand_ins=stand_ins) if stand_ins else bench
+
+
+def _stand_in(config: CampaignConfig, name: str, folder: Path | None, seed: int) -> Bench:
+    """The bench of a cheaper fidelity: that of a campaign which has its instrument and its names."""
+    fidelity = config.model.fidelities[name]
+    objectives = {fidelity.reads.get(n, n): objective for n, objective in config.model.objectives.items()}
+    model = config.model.model_copy(
+        update={"instrument": fidelity.instrument, "objectives": objectives, "fidelities": {}}
+    )
+    own = None if folder is None else folder / "fidelities" / name
+    bench = set_up(CampaignConfig(config.path, model), folder=own, seed=seed)
+    # A row without a reading is one that this fidelity never took.
+    rows = tuple(row for row in bench.rows if row.failure is None)
+    return replace(bench, rows=rows, reads=fidelity.reads)
 
 
 def _replay(

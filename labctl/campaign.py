@@ -289,53 +289,57 @@ class Campaign:
 
     def _dispatch(self, experiment: Experiment) -> Experiment:
         """Intent into the ledger, act, outcome into the ledger; after a crash, ask before acting."""
+        bench = self.bench.of(experiment.proposal.fidelity)
         if experiment.status == "running":
-            result = self._ask(experiment)
+            result = self._ask(experiment, bench)
         else:
             number = len(experiment.intents) + 1
             intent = Intent(
                 key=self._key(experiment, number),
-                instrument=self.bench.instrument.name,
+                instrument=bench.instrument.name,
                 lane="lane-1",
-                time_limit_s=self.bench.time_limit_s,
+                time_limit_s=bench.time_limit_s,
             )
             self._append("intent", intent.body(), experiment.id, number)
-            result = self._act(self._state[experiment.id])
+            result = self._act(self._state[experiment.id], bench)
         self._append("outcome", result.body(), experiment.id, len(self._state[experiment.id].intents))
         return self._state[experiment.id]
 
-    def _ask(self, experiment: Experiment) -> Outcome:
+    def _ask(self, experiment: Experiment, bench: Bench) -> Outcome:
         """What became of an attempt that was under way when a controller died."""
-        source, key = self.bench.instrument.name, experiment.intents[-1].key
-        self._open_lane()
+        source, key = bench.instrument.name, experiment.intents[-1].key
+        self._open_lane(bench)
         deadline = time.monotonic() + experiment.intents[-1].time_limit_s
         while True:
-            answer = self.bench.instrument.ask(key)
-            known = answered(answer, self.config, source=source, quantities=self.bench.quantities)
+            answer = bench.instrument.ask(key)
+            known = answered(
+                answer, self.config, source=source, quantities=bench.quantities, reads=bench.reads
+            )
             if known is not None:
                 return known
             if answer.state == "never":
-                return self._act(experiment)
+                return self._act(experiment, bench)
             if time.monotonic() > deadline:
-                return outcome(self.bench.overdue(), self.config, source=source)
+                return outcome(bench.overdue(), self.config, source=source)
             time.sleep(_ASK_AGAIN_S)
 
-    def _act(self, experiment: Experiment) -> Outcome:
+    def _act(self, experiment: Experiment, bench: Bench) -> Outcome:
         """Have the instrument carry out the attempt whose intent was written last."""
         # Asked a third time, just before anything moves: the file may have changed since the decision.
         rejection = review.by_rule(experiment.proposal, self.bench.space, self.bench.limits())
         if rejection.verdict == "rejected":
             return not_started(rejection.reason)
-        finished = self._open_lane().run(
-            self.bench.instrument, attempt_of(experiment, experiment.intents[-1], self.config)
+        finished = self._open_lane(bench).run(
+            bench.instrument, attempt_of(experiment, experiment.intents[-1], self.config)
         )
         result = finished.reading if finished.reading is not None else finished.failure
         assert result is not None  # noqa: S101 - a lane gives one or the other
         return outcome(
             result,
             self.config,
-            source=self.bench.instrument.name,
-            quantities=self.bench.quantities,
+            source=bench.instrument.name,
+            quantities=bench.quantities,
+            reads=bench.reads,
             run=finished.run_uid,
             seconds=finished.seconds,
         )
@@ -343,16 +347,16 @@ class Campaign:
     def _key(self, experiment: Experiment, number: int) -> str:
         return f"{self._state.campaign['token']}/{experiment.id}/{number}" if self._state.campaign else ""
 
-    def _open_lane(self) -> "Lane":
-        if self._lane is None:
-            from labctl_drivers.engine import Lane, LaneError  # noqa: PLC0415 - bluesky takes a moment to import
+    def _open_lane(self, bench: Bench) -> "Lane":
+        from labctl_drivers.engine import Lane, LaneError  # noqa: PLC0415 - bluesky takes a moment to import
 
+        if self._lane is None:
             documents = None if self._folder is None else self._folder / "documents.jsonl"
             self._lane = Lane("lane-1", documents=documents, time_limit_s=self.bench.time_limit_s)
-            try:
-                self._lane.connect(self.bench.instrument)
-            except LaneError as error:
-                raise RefusedError(f"{error}; the attempt was not started") from error
+        try:
+            self._lane.connect(bench.instrument)
+        except LaneError as error:
+            raise RefusedError(f"{error}; the attempt was not started") from error
         return self._lane
 
     # The ledger, and ending --------------------------------------------------------------------------
@@ -388,7 +392,7 @@ class Campaign:
         if self._lane is not None:
             self._lane.close()
             self._lane = None
-            self.bench.instrument.close()
+            self.bench.close()
         self._ledger.close()
 
     def __enter__(self) -> Self:

@@ -1,22 +1,22 @@
 """YAML to a frozen CampaignConfig; the only reader of what a user typed about a campaign."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from labctl import units
-from labctl.budget import BudgetConfig, CostConfig, StopRule, Target, seconds_in
+from labctl.budget import BudgetConfig, StopRule, Target
 from labctl.complaints import problem
 from labctl.errors import RequestError
+from labctl.instrument import FidelityConfig, InstrumentConfig, one_of
 from labctl.law import LawConfig, RecipesConfig
 from labctl.objective import Objective
-from labctl.registry import ARMS, INSTRUMENTS
+from labctl.registry import ARMS
 from labctl.space import Condition, Forbidden, Linear, Mixture, Space, Sparse
 from labctl.space.parameters import (
     Categorical,
@@ -34,63 +34,7 @@ from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 Name = str
 
 
-def _one_of(known: tuple[str, ...]) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in known:
-            raise ValueError(f"is {value!r}, but must be one of {', '.join(known)}")
-        return value
-
-    return AfterValidator(check)
-
-
-ArmName = Annotated[str, _one_of(ARMS), Field(json_schema_extra={"enum": list(ARMS)})]
-InstrumentKind = Annotated[str, _one_of(INSTRUMENTS), Field(json_schema_extra={"enum": list(INSTRUMENTS)})]
-
-
-class InstrumentConfig(Strict):
-    """What carries the experiments out.
-
-    ``replay`` answers from a historical table, ``furnace`` is a simulated furnace with a hardness tester,
-    ``hand`` is a person who uses ``labctl propose`` and ``labctl record``.
-    """
-
-    kind: InstrumentKind
-    dataset: str | None = Field(
-        default=None,
-        description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file",
-    )
-    replicates: Literal["draw", "mean"] = Field(
-        default="draw",
-        description="replay: draw one of a recipe's rows as it was measured, or take their mean",
-    )
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    time_limit: str = Field(
-        default="1 hour", description="longest that one experiment may take, with its unit"
-    )
-
-    cost: CostConfig | None = Field(default=None, description="what an attempt costs, for a budget")
-
-    @field_validator("options", mode="before")
-    @classmethod
-    def _infinity_by_name(cls, value: object) -> object:
-        # JSON, which the ledger is written in, has no infinity; the bench makes one of the word again.
-        if not isinstance(value, dict):
-            return value
-        return {k: "inf" if isinstance(v, float) and v == math.inf else v for k, v in value.items()}
-
-    @field_validator("time_limit")
-    @classmethod
-    def _time_limit_is_a_time(cls, value: str) -> str:
-        seconds_in(value)
-        return value
-
-    @model_validator(mode="after")
-    def _dataset_where_needed(self) -> "InstrumentConfig":
-        if self.kind == "replay" and not self.dataset:
-            raise ValueError("a replay needs dataset: a name from `labctl datasets list` or a card file")
-        if self.kind != "replay" and self.dataset:
-            raise ValueError(f"dataset is for kind: replay, and this is kind: {self.kind}; remove it")
-        return self
+ArmName = Annotated[str, one_of(ARMS), Field(json_schema_extra={"enum": list(ARMS)})]
 
 
 class CandidatesConfig(Strict):
@@ -169,6 +113,9 @@ class CampaignModel(RecipesConfig):
     candidates: CandidatesConfig | None = None
     objectives: dict[Name, Objective] = Field(min_length=1, max_length=100)
     instrument: InstrumentConfig
+    fidelities: dict[Name, FidelityConfig] = Field(
+        default_factory=dict, max_length=10, description="cheaper measurements that may stand in for the goal"
+    )
     limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
     strategy: StrategyConfig = StrategyConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -203,6 +150,7 @@ class CampaignModel(RecipesConfig):
         if self.budget.target is not None:
             self._check_target(self.budget.target, wanted[0])
         self._check_costs()
+        self._check_fidelities()
         return self
 
     def _check_instrument(self) -> None:
@@ -234,6 +182,20 @@ class CampaignModel(RecipesConfig):
         for i, rule in enumerate(self.stop):
             if rule.improvement_chance is not None and not one_goal:
                 raise ValueError(f"stop.{i}.improvement_chance: serves one goal; use stagnation for several")
+
+    def _check_fidelities(self) -> None:
+        if not self.fidelities:
+            return
+        if sum(o.wanted for o in self.objectives.values()) != 1 or any(
+            o.limited for o in self.objectives.values()
+        ):
+            raise ValueError(
+                "fidelities: serve one goal without limits on outcomes; remove them, or the others"
+            )
+        if self.instrument.cost is None:
+            raise ValueError("instrument.cost: is needed beside fidelities, which are weighed against it")
+        for name, fidelity in self.fidelities.items():
+            fidelity.check(name, self.instrument, self.objectives)
 
     def _check_target(self, target: Target, wanted: str) -> None:
         if units.factor(target.unit, self.objectives[wanted].unit) is None:
@@ -349,6 +311,7 @@ def _keys_at(place: KeyPath) -> list[str]:
     tops: dict[str, type[Strict]] = {
         "objectives": Objective,
         "instrument": InstrumentConfig,
+        "fidelities": FidelityConfig,
         "candidates": CandidatesConfig,
         "strategy": StrategyConfig,
         "validation": ValidationConfig,

@@ -1,6 +1,7 @@
 """From an approved experiment to its outcome: what an instrument is told, and how its answer is written."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from labctl import units
 from labctl.config import CampaignConfig
@@ -34,6 +35,7 @@ def outcome(
     *,
     source: str,
     quantities: Mapping[str, str] | None = None,
+    reads: Mapping[str, str] | None = None,
     run: str | None = None,
     seconds: float | None = None,
 ) -> Outcome:
@@ -47,9 +49,11 @@ def outcome(
         config: of the campaign.
         source: the instrument's name.
         quantities: the instrument's own units, for a bound that comes without a reading.
+        reads: by objective, the name under which the instrument reads it, where that is another.
         run: uid of the Bluesky run.
         seconds: wall time of the attempt.
     """
+    result = _renamed(result, reads or {})
     failure = result if isinstance(result, ExperimentFailed) else None
     reading = failure.reading if failure is not None else result
     values, problems = _values(reading, config) if isinstance(reading, Reading) else ({}, [])
@@ -87,17 +91,43 @@ def not_started(reason: str) -> Outcome:
 
 
 def answered(
-    answer: Answer, config: CampaignConfig, *, source: str, quantities: Mapping[str, str] | None = None
+    answer: Answer,
+    config: CampaignConfig,
+    *,
+    source: str,
+    quantities: Mapping[str, str] | None = None,
+    reads: Mapping[str, str] | None = None,
 ) -> Outcome | None:
     """What became of an attempt that a dead controller started; None if it goes on or never began."""
     if answer.state == "done" and answer.reading is not None:
-        return outcome(answer.reading, config, source=source, quantities=quantities)
+        return outcome(answer.reading, config, source=source, quantities=quantities, reads=reads)
     if answer.state == "failed" and answer.failure is not None:
-        return outcome(answer.failure, config, source=source, quantities=quantities)
+        return outcome(answer.failure, config, source=source, quantities=quantities, reads=reads)
     if answer.state in ("never", "running"):
         return None
     return Outcome(
         status="failed", kind=FailureKind.UNKNOWN, stage="recover", message=CANNOT_TELL, source=source
+    )
+
+
+def _renamed(result: Reading | ExperimentFailed, reads: Mapping[str, str]) -> Reading | ExperimentFailed:
+    """What an instrument said, under the names of the objectives."""
+    if not reads:
+        return result
+    own = {quantity: name for name, quantity in reads.items()}
+    if isinstance(result, Reading):
+        return replace(
+            result,
+            values={own.get(name, name): value for name, value in result.values.items()},
+            units={own.get(name, name): unit for name, unit in result.units.items()},
+        )
+    reading = None if result.reading is None else _renamed(result.reading, reads)
+    return ExperimentFailed(
+        result.kind,
+        result.message,
+        stage=result.stage,
+        reading=reading if isinstance(reading, Reading) else None,
+        bounds={own.get(name, name): bound for name, bound in result.bounds.items()},
     )
 
 

@@ -78,6 +78,7 @@ class Proposal(Written):
     Attributes:
         recipe: the settings, in the units of the campaign.
         arm: why it was chosen, and ``because`` says the same in a sentence.
+        fidelity: which cheaper measurement it is to be; None for the one that counts.
         strategy: its name in a campaign file, where a strategy chose it.
         domain: where it lies with respect to what was measured.
         shares: of the budget among the arms at this moment, where the evidence decides on them.
@@ -97,6 +98,7 @@ class Proposal(Written):
     recipe: dict[str, Setting]
     arm: Arm
     because: str
+    fidelity: str | None = None
     strategy: str | None = None
     domain: Stamp | None = None
     shares: dict[str, float] | None = None

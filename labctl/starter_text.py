@@ -6,16 +6,12 @@ import re
 from string import Template
 
 from labctl import units
-from labctl.cells import MISSING
-from labctl.errors import RequestError
-from labctl.guess import Guess, Law, Plan
+from labctl.guess import Guess, Law, Plan, remarks
 from labctl.plural import counted
 from labctl.tables import Column, Table
 
 _PLAIN = re.compile(r"[A-Za-zµ][A-Za-z0-9_/^()%°µ]*(?:[ .-][A-Za-z0-9_/^()%°µ]+)*")
 _RESERVED = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"})
-_BOUND = re.compile(r"(?P<sign>[<>≤≥])\s*=?\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
-_MOST_REMARKS = 50
 
 
 _CARD = Template("""\
@@ -99,30 +95,25 @@ def failures(goal: Column) -> tuple[str, tuple[str, ...]]:
     Raises:
         RequestError: there are too many different texts for a column of numbers.
     """
-    texts = [c for c, v in zip(goal.cells, goal.numbers, strict=True) if c not in MISSING and math.isnan(v)]
-    distinct = list(dict.fromkeys(texts)) if goal.kind != "flag" else []
-    if len(distinct) > _MOST_REMARKS:
-        raise RequestError(f"column {goal.name!r} holds {len(distinct)} different texts; keep numbers in it")
     lines, notes = [], []
-    for text in distinct:
-        match = _BOUND.fullmatch(text)
-        times = texts.count(text)
+    for remark in remarks(goal):
+        text, rows = remark.text, counted(remark.times, "row")
         lines.append(f"  - when: {{column: {quoted(goal.name)}, equals: {_text(text)}}}")
-        if match is not None:
-            side = "high" if match["sign"] in "<≤" else "low"
+        if remark.censored:
+            side = f"high: {remark.high!r}" if remark.high is not None else f"low: {remark.low!r}"
             lines += [
                 "    kind: censored",
                 f"    message: {_text(f'the table says {text}')}",
-                f"    bound: {{{quoted(goal.name)}: {{{side}: {float(match['number'])!r}}}}}",
+                f"    bound: {{{quoted(goal.name)}: {{{side}}}}}",
             ]
-            notes.append(f"{goal.name}: {text!r} in {counted(times, 'row')} is taken as a bound (censored)")
+            notes.append(f"{goal.name}: {text!r} in {rows} is taken as a bound (censored)")
         else:
             lines += [
                 "    kind: bad_reading  # or infeasible, if the recipe made no sample",
                 f"    message: {_text(f'the table says {text}')}",
             ]
             notes.append(
-                f"{goal.name}: {text!r} in {counted(times, 'row')} is taken as a bad reading; "
+                f"{goal.name}: {text!r} in {rows} is taken as a bad reading; "
                 "if it means that no sample was made, write kind: infeasible in table.card.yaml"
             )
     return ("failures:\n" + "\n".join(lines) + "\n" if lines else "failures: []\n"), tuple(notes)

@@ -139,13 +139,18 @@ class CampaignState:
 
     @cached_property
     def measured(self) -> list[Experiment]:
-        """Experiments with a result, in order."""
-        return [e for e in self if e.status == "measured"]
+        """Experiments with a result that counts, in order; those of a cheaper fidelity are ``stand_ins``."""
+        return [e for e in self if e.status == "measured" and e.proposal.fidelity is None]
 
     @cached_property
     def failed(self) -> list[Experiment]:
-        """Experiments that ended in a failure, in order."""
-        return [e for e in self if e.status == "failed"]
+        """Experiments that ended in a failure, in order; without those of a cheaper fidelity."""
+        return [e for e in self if e.status == "failed" and e.proposal.fidelity is None]
+
+    @cached_property
+    def stand_ins(self) -> list[Experiment]:
+        """Experiments of a cheaper fidelity that were carried out, in order."""
+        return [e for e in self if e.status in ("measured", "failed") and e.proposal.fidelity is not None]
 
     def retry_allowed(self, experiment: Experiment) -> bool:
         """Whether its last failure allows another attempt and the limit of such attempts is not reached."""
@@ -156,9 +161,9 @@ class CampaignState:
         return experiment.attempts_failed_by(outcome.kind) <= int(most)
 
     def tries(self, recipe: Recipe) -> int:
-        """How many experiments were proposed with exactly this recipe."""
+        """How many experiments that count were proposed with exactly this recipe."""
         key = recipe_key(recipe)
-        return sum(recipe_key(e.proposal.recipe) == key for e in self)
+        return sum(recipe_key(e.proposal.recipe) == key for e in self if e.proposal.fidelity is None)
 
     def extend(self, events: Iterable[Event]) -> "CampaignState":
         """The state after these further events.
@@ -258,6 +263,10 @@ def _with(state: CampaignState, experiment: Experiment) -> CampaignState:
     unfinished, tried = state.unfinished.discard(experiment.number), state.tried
     if not experiment.finished or state.retry_allowed(experiment):
         unfinished = unfinished.insert(experiment.number, None)
+    if experiment.proposal.fidelity is not None:
+        # A recipe that was only read by a stand-in has still to be measured.
+        experiments = state.experiments.insert(experiment.number, experiment)
+        return replace(state, experiments=experiments, unfinished=unfinished)
     key = recipe_key(experiment.proposal.recipe)
     tried, faults = tried.insert(key, experiment.number), state.faults
     if experiment.number not in unfinished and _fault(experiment):

@@ -1,4 +1,4 @@
-"""What a table is compared with: a table of candidates, a campaign's own, or recipes spread over its ranges."""
+"""What a table is compared with: a person's candidates, a campaign's, or recipes over its ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,18 +60,29 @@ def candidates_of(study: Study, table: Path | None, *, seed: int) -> Candidates 
         return Candidates([space.pool.recipe(i) for i in rows], space.pool.X, "the campaign's own candidates")
     if any(isinstance(p, Formula) for p in space.parameters.values()):
         return "its recipes are formulas, and nothing says which formulas could be made next"
-    of_a_table = study.arms is None
-    if of_a_table and _bound_by_a_law(study.X):
+    if study.arms is None and _bound_by_a_law(study.X):
         return "its settings are tied to each other, and nothing says which recipes the tie allows"
+    rng = np.random.default_rng(seed)
     try:
-        recipes = sample(space, SPREAD, np.random.default_rng(seed))
+        recipes = sample(space, SPREAD, rng)
     except NoRecipeError:
         return "no recipe could be drawn that obeys its laws"
-    X = space.encode(recipes)
-    if not of_a_table:
-        return Candidates(recipes, X, f"{SPREAD:,} recipes drawn evenly from the campaign's space")
+    if study.arms is None:
+        return _over_the_ranges(study, space.encode(recipes), rng)
+    return Candidates(
+        recipes, space.encode(recipes), f"{SPREAD:,} recipes drawn evenly from the campaign's space"
+    )
+
+
+def _over_the_ranges(study: Study, X: Floats, rng: np.random.Generator) -> Candidates:
+    """Candidates of a table that nobody named any for, from recipes drawn evenly (m x d)."""
     from labctl_models.audit.likeness import snapped  # noqa: PLC0415 - scipy takes a moment
 
+    space = study.space
+    for name, parameter in space.parameters.items():
+        if isinstance(parameter, Categorical):
+            # Nobody said that every operator or solvent should be as frequent as any other.
+            X[:, space.slices[name]] = study.X[rng.integers(len(study.X), size=len(X)), space.slices[name]]
     # Between the levels of a designed grid nobody meant to go, so that nothing is missing there.
     X = np.unique(snapped(X, study.X), axis=0)
     recipes = [space.canonical(recipe) for recipe in space.decode(X)]

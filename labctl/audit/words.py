@@ -67,8 +67,6 @@ _HOW_TO_ASK: Mapping[str, str] = {
     "domain.leverage": "name a table of recipes that could be made next with --candidates POOL.csv",
     "domain.likeness": "name a table of recipes that could be made next with --candidates POOL.csv",
     "selection.success_share": "state the rate with --true-rate, or measure it with a random arm",
-    "labels.threshold": "name the measured quantity and the thresholds in use with --label-values COL "
-    "--label-range LO HI",
 }
 _OF_THE_POOL = ("domain.coverage", "domain.leverage", "domain.likeness")
 
@@ -86,7 +84,8 @@ def not_asked(check: str, reason: str, why_no_pool: str) -> str:
             return reason
         reason = f"there are no candidates to compare the table with: {why_no_pool}"
     how = _HOW_TO_ASK.get(check)
-    return reason if how is None else f"{reason}; {how}"
+    # Where every row is a success, a rate would not help.
+    return reason if how is None or reason.startswith("only ") else f"{reason}; {how}"
 
 
 def checked(name: str) -> str:

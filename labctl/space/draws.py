@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 _PATIENCE = 64
 """After so many polytopes of which fewer than one in twenty was not empty, no further is looked at."""
 _RARE = 20
+_ROUNDING = 1e-12
 _OFTEN_ALL = 0.5
 """Share of the draws in which as many amounts are used as may be; in the others it is any number."""
 
@@ -76,7 +77,7 @@ def _rest(space: Space, group: Group, idle: Mask, lower: Floats, rng: np.random.
         idle[:, space.slices[name].start] |= order[:, i] >= used
     for name, least in group.least.items():
         at = space.slices[name].start
-        begins = float(space.parameters[name].encode([least])[0, 0])
+        begins = float(space.parameters[name].encode([least])[0, 0]) + _ROUNDING
         lower[:, at] = np.clip(np.maximum(lower[:, at], begins), 0.0, 1.0)
 
 

@@ -60,11 +60,10 @@ class Numbers:
                     equal.append((row, rest))
                 else:
                     below.append((row, rest) if relation == "<=" else (-row, -rest))
-        shape = (-1, len(place))
         return LinearSystem(
-            np.array([row for row, _ in equal]).reshape(shape),
+            np.array([row for row, _ in equal]).reshape(len(equal), len(place)),
             np.array([rest for _, rest in equal]),
-            np.array([row for row, _ in below]).reshape(shape),
+            np.array([row for row, _ in below]).reshape(len(below), len(place)),
             np.array([rest for _, rest in below]),
         )
 
@@ -149,6 +148,8 @@ class Numbers:
         """A helper that is 1 where this amount is above zero, and then at least so much."""
         i = self.names.index(name)
         low, span, pick = self._low[i], self._span[i], programme.helper(1)
+        if least and self._smooth[i]:
+            least = min(least + _BEYOND * span, low + span)
         if not can_rest(self._parameters[name]):
             programme.rows.append(({pick: 1.0}, 1.0, 1.0))
             programme.rows.append(({i: 1.0}, (least - low) / span, np.inf))

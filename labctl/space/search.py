@@ -25,7 +25,7 @@ _FORGET = 12
 _BETWEEN = 3
 """Steps between two recipes of the same walk."""
 _ROUNDING = 1e-12
-_SHRINK = 7
+_SHRINK = 14
 """How often a step that left the lawful set is shortened before the walk stays where it is."""
 
 

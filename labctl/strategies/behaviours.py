@@ -40,6 +40,8 @@ class Behaviours:
 
     def expected(self, X: Floats) -> tuple[Floats, Floats]:
         """Mean and sd (q x p) of the outcomes at the rows of X (q x d), without measurement noise."""
+        if not len(X):
+            return np.empty((0, len(self.objectives))), np.empty((0, len(self.objectives)))
         beliefs = [self.surrogates.of(name).predict(X) for name in self.objectives]
         signs = np.array([self.surrogates.signs[name] for name in self.objectives])
         mean = np.column_stack([b.mean for b in beliefs]) * signs

@@ -25,10 +25,10 @@ class Cells:
     """Choose, in the emptiest cells of the space, the candidate with the greatest expected gain.
 
     MAP-Elites (Mouret and Clune, arXiv 1504.04909) with a surrogate to say which empty cell to fill first
-    (as Gaier, Asteroth and Mouret, Evol. Comput. 26, 381 (2018), do). The space is parted into at least
-    twice as many cells as recipes were tried, of about equal content, the same for the same seed; they
-    are halved when half of them could be full. The gain is what the candidate is expected to add to the
-    QD-score: the improvement on the best of its cell, or on the least result of all where it is empty.
+    (as Gaier, Asteroth and Mouret, Evol. Comput. 26, 381 (2018), do). The space is parted into more cells
+    than recipes were tried, of about equal content, the same for the same seed; once there are as many
+    recipes as cells, there are twice as many cells. The gain is what the candidate is expected to add to
+    the QD-score: the improvement on the best of its cell, or on the least result of all where it is empty.
     """
 
     arm: Arm = "novelty"
@@ -73,7 +73,7 @@ def parted(situation: Situation) -> "Tessellation":
     from labctl_models.novelty.cells import Tessellation  # noqa: PLC0415 - numpy code, but only for this arm
 
     space, count = situation.space, FEWEST_CELLS
-    while count < 2 * (len(situation.knowledge.X_done) + 1):
+    while count <= len(situation.knowledge.X_done):
         count *= 2
     # Draws of their own, so that cells stay put from one choice to the next.
     rng = np.random.default_rng([situation.seed, count])

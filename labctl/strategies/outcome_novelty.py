@@ -1,5 +1,7 @@
 """Recipes whose outcome is expected to be off the trend of all outcomes seen, be it good or bad."""
 
+import numpy as np
+
 from labctl.proposal import Alternative, Arm
 from labctl.strategies.behaviours import behaviours
 from labctl.strategies.candidates import candidates
@@ -13,9 +15,10 @@ class OutcomeNovelty:
     """Choose the candidate with the greatest expected Stein novelty of its outcome in all objectives.
 
     After BLOX (Terayama et al., Chem. Sci. 11, 5959 (2020)), with four changes. Outcomes are measured in
-    widths that a single odd reading cannot stretch. The kernel narrows as results come in. Novelty is averaged over what the outcome may be
-    rather than taken at its mean, which shrinks towards what is known. And noise is no novelty: the
-    average is over the response without its noise, and a surprise counts only once a replicate agrees.
+    widths that a single odd reading cannot stretch. The kernel narrows as results come in. Novelty is
+    averaged over what the outcome may be rather than taken at its mean, which shrinks towards what is
+    known. And noise is no novelty: the average is over the response without its noise, and a surprise
+    counts only once a replicate agrees.
     """
 
     arm: Arm = "novelty"
@@ -30,11 +33,14 @@ class OutcomeNovelty:
             return None
         scale = Scale.of(found.Y, found.noise_sd)
         mean, sd = found.expected(among.X)
+        # What is under way is taken to come out as expected, so that a second proposal does not repeat it.
+        coming, _ = found.expected(situation.knowledge.X_pending)
+        known = np.vstack([found.Y, coming])
         novelty = expected_stein_novelty(
             scale.standardised(mean),
             sd / scale.width,
-            scale.standardised(found.Y),
-            variance=usual_variance(*found.Y.shape),
+            scale.standardised(known),
+            variance=usual_variance(*known.shape),
         )
         rows = among.best(novelty, situation.allowed, 1 + _ALTERNATIVES)
         if not rows:

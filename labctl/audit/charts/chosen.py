@@ -30,8 +30,8 @@ def popular(finding: "Finding", _: Audited) -> Figure:
     # Where the curve is steep, words stand to the right of it and below.
     words = [
         {
-            **at, "x": few / k + 0.03, "y": finding.value - 0.02, "xanchor": "left", "yanchor": "top",
-            "text": f"{few} of {k} choices hold {finding.value:.0%} of the rows",
+            **at, "x": few / k + 0.03, "y": finding.value - 0.02, "xanchor": "left", "yanchor": "top", "align": "left",
+            "text": f"{few} of {k} choices<br>hold {finding.value:.0%} of the rows",
         },
         {
             **at, "x": 0.99, "y": 0.03, "xanchor": "right", "yanchor": "bottom", "font": {"color": "$muted"},
@@ -66,7 +66,7 @@ def all_succeeded(finding: "Finding", audited: Audited) -> Figure:
     stated = audited.prepared.table.true_rate
     rates = np.array(_ASSUMED if stated is None else (stated,))
     low, high = (np.asarray(binom.ppf(q, n, rates), dtype=np.float64) / n for q in (0.025, 0.975))
-    names = ["this table", *(f"if {_percent(r)} of attempts worked" for r in rates)]
+    names = ["this table", *(f"if {_percent(r)} worked" for r in rates)]
     places = np.arange(1.0, len(rates) + 1.0)
     bars = {
         "type": "data",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from labctl.audit.charts import labels, metadata, misses, sample, values
+from labctl.audit.charts import chosen, copies, labels, metadata, misses, reach, sample, values
 from labctl.audit.charts.detail import Figure
 from labctl.audit.run import Audited
 
@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from labctl_models.audit.finding import Finding
 
 _DRAWN: dict[str, Callable[["Finding", Audited], Figure | None]] = {
-    "domain.coverage": sample.far,
+    "domain.coverage": reach.far,
+    "domain.leverage": reach.leverage,
+    "domain.likeness": reach.apart,
     "domain.diversity": sample.worth,
     "selection.success_share": sample.corrected,
     "selection.rate_unknown": sample.corrected,
-    "selection.popularity": sample.popular,
+    "selection.no_failures": chosen.all_succeeded,
+    "selection.popularity": chosen.popular,
     "labels.threshold": labels.sweep,
     "labels.conflicts": labels.repeats,
+    "labels.threshold_unknown": copies.classes,
+    "labels.copied_rows": copies.differences,
     "labels.zeros": values.spread_of,
     "labels.known_zeros": values.spread_of,
     "labels.rounding": values.digits,

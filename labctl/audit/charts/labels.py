@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.audit.charts.copies import contradictions
 from labctl.audit.charts.detail import Figure, numbers_of
 from labctl.audit.drawing import EXPECTED, MOST_POINTS, dots, legend, line
 from labctl.audit.run import Audited
@@ -41,7 +42,7 @@ def repeats(finding: "Finding", audited: Audited) -> Figure | None:
     """Each further reading of a recipe against its first one."""
     table = audited.prepared.table
     if table.outcome == "classification":
-        return None
+        return contradictions(finding, audited)
     codes, _ = table.recipe_codes()
     rows = np.flatnonzero(table.measured)
     first: dict[int, int] = {}

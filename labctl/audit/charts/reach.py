@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from labctl_models.audit.finding import Finding
 
 _MOST_STEPS = 300
+_NEAREST = 30.0
+_MARGIN = 1.06
 
 
 def leverage(finding: "Finding", _: Audited) -> Figure:
@@ -22,7 +24,7 @@ def leverage(finding: "Finding", _: Audited) -> Figure:
     return _beyond(
         {"rows of the table": own, "candidates": found},
         warning,
-        title="leverage: how far a straight-line model has to reach",
+        title="leverage on a straight-line model",
         limit="warning value",
         share=finding.value,
     )
@@ -35,8 +37,8 @@ def far(finding: "Finding", _: Audited) -> Figure:
     return _beyond(
         {"candidates": distance / radius},
         1.0,
-        title="distance to the nearest row, in reaches of the table's own rows",
-        limit="95 % of the rows are nearer to another",
+        title="distance to the nearest row (1: as far as rows reach)",
+        limit="reach of the rows",
         share=1.0 - finding.value,
     )
 
@@ -48,7 +50,7 @@ def apart(finding: "Finding", _: Audited) -> Figure:
         pair = np.array([finding.value, 0.5])
         return bars(["told apart by a classifier", "by chance"], pair, "pairs told right", percent=True)
     names, sizes = [str(c[0]) for c in columns], np.array([float(c[1]) for c in columns])
-    title = "share of recipes that lie elsewhere in this setting (at the most)"
+    title = "share of recipes that lie elsewhere"
     return bars(names, sizes, title, percent=True)
 
 
@@ -58,32 +60,65 @@ def _beyond(groups: dict[str, Floats], limit_at: float, *, title: str, limit: st
         "rows of the table": {"color": "$accent", "width": 2.5, "dash": "8px 3px"},
         "candidates": {"color": "$failed", "width": 3},
     }
-    least = min(float(v[v > 0.0].min(initial=limit_at)) for v in groups.values())
+    # Everything far below the limit is equally near.
+    least, most = limit_at / _NEAREST, max(limit_at, *(float(v.max()) for v in groups.values()))
+    least = max(least, min(limit_at, *(float(v.min()) for v in groups.values())) / _MARGIN)
     data = []
     for name, values in groups.items():
         ordered = np.sort(np.maximum(values, least))
         left = 1.0 - np.arange(len(ordered)) / len(ordered)
-        x, y = (parts_of(np.r_[column, end], _MOST_STEPS) for column, end in ((ordered, ordered[-1]), (left, 0)))
-        data.append(line(x, y, name, looks[name]))
+        x, y = np.r_[least, ordered, ordered[-1]], np.r_[1.0, left, 0.0]
+        data.append(line(parts_of(x, _MOST_STEPS), parts_of(y, _MOST_STEPS), name, looks[name]))
     dot = {"color": "$failed", "size": 12, "line": {"color": "$paper", "width": 1.5}}
-    ends = [min(least, limit_at), max(*(float(v.max()) for v in groups.values()), limit_at)]
-    mark = {"type": "line", "x0": limit_at, "x1": limit_at, "yref": "paper", "y0": 0, "y1": 1, "line": EXPECTED}
-    text = {"x": float(np.log10(limit_at)), "yref": "paper", "showarrow": False, "xanchor": "left"}
-    right = np.log10(limit_at / ends[0]) > np.log10(ends[1] / limit_at)
-    side = {"xanchor": "right" if right else "left"}
-    gap = ("", "  ") if right else ("  ", "")
+    mark = {
+        "type": "line",
+        "x0": limit_at,
+        "x1": limit_at,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": EXPECTED,
+    }
+    # Below the curves, which start at the top left.
+    words = {
+        "x": float(np.log10(limit_at)),
+        "yref": "paper",
+        "y": 0.02,
+        "xanchor": "right",
+        "yanchor": "bottom",
+    }
+    ticks = _ticks(least, most * _MARGIN)
     return {
-        "data": [*data, dots([limit_at], [share], f"{share:.0%} of the candidates", dot)],
+        "data": [*data, dots([limit_at], [share], f"{share:.0%} of the candidates beyond", dot)],
         "layout": {
-            "xaxis": {"title": {"text": title}, "type": "log", "dtick": 1 if ends[1] > 10 * ends[0] else "D2"},
-            "yaxis": {"title": {"text": "share that lies farther out"}, "tickformat": ".0%", "range": [0, 1.03]},
+            "xaxis": {
+                "title": {"text": title},
+                "type": "log",
+                "range": [float(np.log10(least)), float(np.log10(most * _MARGIN))],
+                "tickvals": ticks,
+                "ticktext": [f"{t:g}" for t in ticks],
+            },
+            "yaxis": {
+                "title": {"text": "share that lies farther out"},
+                "tickformat": ".0%",
+                "range": [0, 1.03],
+            },
             "shapes": [mark],
             "annotations": [
                 {
-                    **text, **side, "y": 0.99, "yanchor": "top", "text": f"{gap[0]}{limit}{gap[1]}",
+                    **words,
+                    "text": f"{limit} ",
+                    "showarrow": False,
+                    "bgcolor": "$paper",
                     "font": {"color": "$muted", "size": 12.5},
                 }
             ],
             **legend(),
         },
-    }  # fmt: skip
+    }
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis: 1, 2 and 5 of each power of ten."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    return [float(f"{m}e{p}") for p in powers for m in (1, 2, 5) if low <= float(f"{m}e{p}") <= high]

@@ -1,4 +1,4 @@
-"""Figures of which recipes a table holds: how many kinds, how popular, how far from the candidates."""
+"""Figures of what a table is worth as a sample: its scores, its kinds of recipes, its repeats."""
 
 from typing import TYPE_CHECKING
 
@@ -29,15 +29,6 @@ def corrected(finding: "Finding", _: Audited) -> Figure:
     }
 
 
-def popular(finding: "Finding", _: Audited) -> Figure:
-    """Rows of each of the most popular choices."""
-    names = [str(n) for n in list_of(finding, "choices")][:MOST_BARS]
-    counts = numbers_of(finding, "counts")[:MOST_BARS]
-    every = numbers_of(finding, "all_counts")
-    even = float(every.sum()) / len(every)
-    return bars(names, counts, "rows", expected=even, note="if all were equally popular")
-
-
 def worth(finding: "Finding", _: Audited) -> Figure:
     """Rows, and the different recipes that they are worth."""
     keys = ("rows", "effective_if_spread", "effective")
@@ -45,16 +36,12 @@ def worth(finding: "Finding", _: Audited) -> Figure:
     return bars(names, np.array([float(str(finding.detail[k])) for k in keys]), "")
 
 
-def twins(finding: "Finding", _: Audited) -> Figure | None:
+def twins(finding: "Finding", _: Audited) -> Figure:
     """Rows of each of the commonest recipes."""
     names, counts = [str(n) for n in list_of(finding, "commonest")], numbers_of(finding, "counts")
     if not len(counts):
-        return None
+        # Recipes of different names that a model cannot tell apart.
+        twin = float(numbers_of(finding, "rows_with_twin"))
+        rows = len(numbers_of(finding, "groups"))
+        return bars(["rows with a twin", "rows on their own"], np.array([twin, rows - twin]), "rows")
     return bars([spelled(n) for n in names[:MOST_BARS]], counts[:MOST_BARS], "rows of the same recipe")
-
-
-def far(finding: "Finding", _: Audited) -> Figure:
-    """Share of the candidates near what was tried, and farther off."""
-    inside = finding.value
-    names = ["near what was tried", "farther than that"]
-    return bars(names, np.array([inside, 1.0 - inside]), "share of the candidates", percent=True)

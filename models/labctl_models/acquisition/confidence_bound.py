@@ -15,7 +15,7 @@ USUAL_BETA = 4.0
 
 
 def upper_confidence_bound(mean: Array, sd: Array, *, beta: float = USUAL_BETA) -> Array:
-    """mean + √beta · sd (q,), for mean and sd (q,) of the response.
+    """The bound mean + √beta · sd (q,), for mean and sd (q,) of the response.
 
     Cox and John, SDO: a statistical method for global optimization (1997); in this form Srinivas, Krause,
     Kakade and Seeger, ICML 2010. With beta = 0 it is the greed for the best mean.

@@ -89,10 +89,7 @@ def upper_envelope(a: Array, b: Array) -> tuple[NDArray[np.intp], Array, Array]:
 
 
 def _near_the_top(a: Array, b: Array) -> NDArray[np.bool_]:
-    """Which lines are not below the higher of the flattest, the steepest and the highest one at every z.
-
-    A cheap sieve: at the two places where those three cross, a line must be above them to count.
-    """
+    """Which lines (by rising slope) are not below the flattest, the highest and the steepest everywhere."""
     top = int(np.argmax(a))
     keep = np.zeros(len(a), dtype=bool)
     for end in (0, len(a) - 1):
@@ -100,6 +97,7 @@ def _near_the_top(a: Array, b: Array) -> NDArray[np.bool_]:
         if b[end] == b[top]:
             continue
         z = (a[top] - a[end]) / (b[end] - b[top])
-        # Between two lines, one that is highest anywhere is above their crossing.
-        keep |= a + b * z >= a[top] + b[top] * z
+        # A line between two others that is highest anywhere is above them where they cross.
+        between = (b > min(b[end], b[top])) & (b < max(b[end], b[top]))
+        keep |= between & (a + b * z >= a[top] + b[top] * z)
     return keep

@@ -35,14 +35,16 @@ class Belief:
         fitted: The process.
         mean: (N,) posterior mean less the constant mean.
         explained: (N,) prior variance 1 less the posterior variance.
-        whitened: V = L⁻¹ k(data, pool) in blocks of rows (n_i x N), the oldest measurements first; None
-            where they would not fit the memory.
+        whitened: V = L⁻¹ k(data, pool) of the first measurements, as `Swept.whitened`; None where it was
+            not to be kept.
+        later: The rows of V of each later lot of measurements (m x N), kept with it.
     """
 
     fitted: FittedGP
     mean: Array
     explained: Array
-    whitened: tuple[Array, ...] | None
+    whitened: tuple[tuple[slice, Array], ...] | None
+    later: tuple[Array, ...] = ()
 
     @property
     def prediction(self) -> Prediction:
@@ -147,9 +149,8 @@ def _members(fitted: FittedGP | FittedAverage) -> tuple[FittedGP, ...]:
 
 
 def _believed(fitted: FittedGP, X: Array, *, keep: bool) -> Belief:
-    V = np.empty((len(fitted.X), len(X))) if keep else None
-    swept = sweep(X, fitted.X, fitted.lengthscales, fitted.factor, fitted.alpha, whitened=V)
-    return Belief(fitted, swept.mean, swept.explained, None if V is None else (V,))
+    swept = sweep(X, fitted.X, fitted.lengthscales, fitted.factor, fitted.alpha, keep=keep)
+    return Belief(fitted, swept.mean, swept.explained, swept.whitened if keep else None)
 
 
 def _extended(belief: Belief, now: FittedGP, X: Array) -> Belief:
@@ -166,17 +167,20 @@ def _extended(belief: Belief, now: FittedGP, X: Array) -> Belief:
         for block, k in correlations(X, before.X, before.lengthscales):
             v[:, block] -= weights.T @ k
     else:
-        begin = 0
-        for V in belief.whitened:
-            v -= rows[:, begin : begin + len(V)] @ V
-            begin += len(V)
+        first = n - sum(len(V) for V in belief.later)
+        for block, V in belief.whitened:
+            v[:, block] -= rows[:, :first] @ V
+        for V in belief.later:
+            v -= rows[:, first : first + len(V)] @ V
+            first += len(V)
     v = np.ascontiguousarray(dtrsm(1.0, corner, v, lower=1))
     gain = corner.T @ now.alpha[n:]
     return Belief(
         now,
         belief.mean + gain @ v,
         belief.explained + np.einsum("ij,ij->j", v, v),
-        None if belief.whitened is None else (*belief.whitened, v),
+        belief.whitened,
+        () if belief.whitened is None else (*belief.later, v),
     )
 
 
