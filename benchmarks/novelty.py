@@ -1,6 +1,6 @@
 """How many cells of a space each arm visits at the same budget, among recipes and among outcomes.
 
-Run with one thread: OMP_NUM_THREADS=1 python benchmarks/novelty.py [--seeds 20] [--experiments 50]
+Run with one thread: OMP_NUM_THREADS=1 python benchmarks/novelty.py [--cases made fullerenes]
 A made space of four continuous parameters and two outcomes, whose truth is known, comes first; then tables.
 Recipes are parted into 64 cells of about equal content, outcomes into equal boxes between the least and the
 greatest that any recipe gives; only cells that a recipe reaches count. What counts is the true outcome (of a
@@ -209,14 +209,13 @@ def compared(case: Case, seeds: int, experiments: int, arms: tuple[str, ...]) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--experiments", type=int, default=50)
-    parser.add_argument("--tables", nargs="*", default=["fullerenes", "crossed_barrel"])
+    parser.add_argument("--experiments", type=int, default=40)
+    parser.add_argument("--cases", nargs="*", default=["made", "fullerenes", "crossed_barrel"])
     parser.add_argument("--arms", nargs="*", default=list(ARMS))
     given = parser.parse_args()
     with one_thread():
-        compared(made(), given.seeds, given.experiments, tuple(given.arms))
-        for name in given.tables:
-            case = of_table(name)
+        for name in given.cases:
+            case = made() if name == "made" else of_table(name)
             if case is None:
                 print(f"\n{name}: skipped, the table is not here (`labctl datasets path {name}` says more)")
                 continue

@@ -1,7 +1,6 @@
 """The words of a new campaign's files, with comments for the person who will change them."""
 
 import json
-import math
 import re
 from string import Template
 

@@ -69,7 +69,7 @@ def propose(
     started = time.process_time()
     objectives = list(config.model.objectives)
     goal, _ = config.goal
-    known = knowledge(state, space, objectives, goal)
+    known = knowledge(state, space, objectives, list(config.goals))
     signs = {name: objective.sign for name, objective in config.model.objectives.items()}
     chosen = (state.verdict or {}).get("surrogate", "gp-ard")
     surrogates = Surrogates(known, signs, seed, kind=str(chosen))
@@ -139,8 +139,8 @@ def _to_repeat(
     )
 
 
-_RESTS_ON_IT = ("log_expected_improvement", "predicted_sd")
-"""Acquisition functions that rest on the surrogate's prediction, so that it is written down with them."""
+_RESTS_ON_IT = ("log_expected", "log_chance", "predicted_sd")
+"""How the names of scores begin that rest on a prediction, which is then written down with them."""
 _HARDLY_IN_QUESTION = 0.95
 """From this chance of a sample on, the reason of a proposal does not mention it."""
 
@@ -161,7 +161,7 @@ class _Written:
         surrogates, space = situation.surrogates, situation.space
         predictions: dict[str, Predicted] = {}
         cards: list[dict[str, Any]] = []
-        rests_on_it = choice.acquisition in _RESTS_ON_IT
+        rests_on_it = (choice.acquisition or "").startswith(_RESTS_ON_IT)
         if surrogates.ready and (rests_on_it or (self.predict and surrogates.trustworthy)):
             predictions = surrogates.predict(space.encode([choice.recipe]))[0]
             for objective in predictions:

@@ -18,11 +18,12 @@ def find_study(
     """
     path = Path(target)
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        from labctl.tables import read_table  # noqa: PLC0415 - only for tables
+        from labctl.tables import listed, read_table  # noqa: PLC0415 - only for tables
 
         if goal is None:
-            raise RequestError("say which column was measured with --target COL", file=path)
-        return of_table(read_table(path), goal=goal, name=path.stem, every_row=every_row)
+            names = listed(read_table(path).names, 30)
+            raise RequestError(f"say which column was measured with --target COL, one of {names}", file=path)
+        return of_table(read_table(path, goal=goal), goal=goal, name=path.stem, every_row=every_row)
     if path.suffix in (".yaml", ".yml") and not path.name.endswith(".card.yaml"):
         return _of_campaign_file(path, folder)
     from labctl.datasets import load_card, read  # noqa: PLC0415

@@ -33,12 +33,14 @@ class Candidates:
         X: the same on the scale of the table, m x d; beyond 0 to 1 where they lie beyond the table.
         name: what they are, in words.
         notes: what was assumed or left out.
+        made_up: nobody named them, and any other way to spread them would be as good.
     """
 
     recipes: Sequence[Recipe]
     X: Floats
     name: str
     notes: tuple[str, ...] = ()
+    made_up: bool = False
 
 
 def candidates_of(study: Study, table: Path | None, *, seed: int) -> Candidates | str:
@@ -54,24 +56,27 @@ def candidates_of(study: Study, table: Path | None, *, seed: int) -> Candidates 
     """
     if table is not None:
         return _read(study, table, seed)
+    pool = study.space.pool
+    if pool is not None:
+        own = [pool.recipe(i) for i in range(len(pool))]
+        return Candidates(own, pool.X, "the campaign's own candidates")
+    return _drawn(study, np.random.default_rng(seed))
+
+
+def _drawn(study: Study, rng: np.random.Generator) -> Candidates | str:
+    """Candidates from the space of a study that names none, or why none can be drawn."""
     space = study.space
-    if space.pool is not None:
-        rows = range(len(space.pool))
-        return Candidates([space.pool.recipe(i) for i in rows], space.pool.X, "the campaign's own candidates")
     if any(isinstance(p, Formula) for p in space.parameters.values()):
         return "its recipes are formulas, and nothing says which formulas could be made next"
     if study.arms is None and _bound_by_a_law(study.X):
         return "its settings are tied to each other, and nothing says which recipes the tie allows"
-    rng = np.random.default_rng(seed)
     try:
         recipes = sample(space, SPREAD, rng)
     except NoRecipeError:
         return "no recipe could be drawn that obeys its laws"
-    if study.arms is None:
-        return _over_the_ranges(study, space.encode(recipes), rng)
-    return Candidates(
-        recipes, space.encode(recipes), f"{SPREAD:,} recipes drawn evenly from the campaign's space"
-    )
+    X = space.encode(recipes)
+    drawn = Candidates(recipes, X, f"{SPREAD:,} recipes drawn evenly from the campaign's space")
+    return drawn if study.arms is not None else _over_the_ranges(study, X, rng)
 
 
 def _over_the_ranges(study: Study, X: Floats, rng: np.random.Generator) -> Candidates:
@@ -86,7 +91,8 @@ def _over_the_ranges(study: Study, X: Floats, rng: np.random.Generator) -> Candi
     # Between the levels of a designed grid nobody meant to go, so that nothing is missing there.
     X = np.unique(snapped(X, study.X), axis=0)
     recipes = [space.canonical(recipe) for recipe in space.decode(X)]
-    return Candidates(recipes, X, f"{len(X):,} recipes spread evenly over the ranges that the table spans")
+    name = f"{len(X):,} recipes spread evenly over the ranges that the table spans"
+    return Candidates(recipes, X, name, made_up=True)
 
 
 def _bound_by_a_law(X: Floats) -> bool:

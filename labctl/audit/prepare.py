@@ -31,6 +31,7 @@ class Prepared:
         pool: recipes in the order of the table's pool, or None where there is none.
         of_the_pool: what the pool is, in words; empty where there is none.
         why_no_pool: why there is none, where there is none.
+        made_up: whether nobody named a pool, so that it is spread over the table's ranges.
         brought: whether a person brought the pool, so that nothing else may be proposed.
         notes: what was assumed or left out.
     """
@@ -40,6 +41,7 @@ class Prepared:
     of_the_pool: str
     why_no_pool: str
     brought: bool
+    made_up: bool
     notes: tuple[str, ...]
 
 
@@ -103,6 +105,7 @@ def prepare(
         of_the_pool="" if isinstance(pool, str) else pool.name,
         why_no_pool=pool if isinstance(pool, str) else "",
         brought=asked.candidates is not None,
+        made_up=not isinstance(pool, str) and pool.made_up,
         notes=(*study.notes, *of_success, *same, *twins, *(() if isinstance(pool, str) else pool.notes)),
     )
 

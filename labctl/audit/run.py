@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 FEWEST_PROSPECTIVE = 10
 """With fewer predictions written before their results, rows are judged by leaving each out instead."""
 LONGEST_DETAIL = 100
+_SMALL = 0.39
+"""The severity of what is told without being held against the table."""
 _MEDIAN_OF_CHI2 = 0.4549364
 
 
@@ -181,7 +183,7 @@ def audit_study(
         study=study,
         view=view,
         prepared=prepared,
-        findings=tuple(_named(finding, study) for finding in found.findings),
+        findings=tuple(_ranked([_named(finding, study, prepared) for finding in found.findings])),
         fine=tuple(fine),
         not_applicable={
             name: not_asked(name, reason, prepared.why_no_pool)
@@ -209,8 +211,21 @@ def _is_of(finding: str, check: str) -> bool:
     return finding == check or finding.startswith((f"{check}:", f"{check}_"))
 
 
-def _named(finding: "Finding", study: Study) -> "Finding":
+def _ranked(findings: list["Finding"]) -> list["Finding"]:
+    return sorted(findings, key=lambda finding: (-finding.severity, finding.id))
+
+
+def _named(finding: "Finding", study: Study, prepared: Prepared) -> "Finding":
     """The finding with the goal's own name where the checks only know an outcome."""
+    if prepared.made_up and finding.id == "domain.likeness":
+        # Recipes spread evenly are only one idea of what might be tried, and no table owes them likeness.
+        finding = replace(
+            finding,
+            severity=min(finding.severity, _SMALL),
+            title=f"{finding.title} that are spread evenly over its ranges",
+            meaning=f"Nobody named recipes that could be made next (--candidates POOL.csv). If they are "
+            f"spread evenly: {finding.meaning}",
+        )
     title, prefix = finding.title, "outcome: "
     if title.startswith(prefix):
         title = f"{study.goal}: {title.removeprefix(prefix)}"

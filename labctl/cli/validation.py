@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labctl.law import WrittenLaw
     from labctl.study import Study
     from labctl.validate import Checked
+    from labctl_models.validation.race import Step
 
 Target = Annotated[
     str,
@@ -24,6 +25,8 @@ GoalColumn = Annotated[
 ]
 _QUIET_S = 5.0
 _WIDTH = 78
+_BAR = 12
+_MOST_NOTES = 8
 _PIPED_WIDTH = 110
 
 
@@ -42,6 +45,14 @@ def validate(
             "--law",
             metavar="FORMULA",
             help="A law to test, such as 's0 + k / sqrt(d)': columns by name, every other name a constant.",
+        ),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="COL",
+            help="Also hold out each group of this column, such as a batch; may be given several times.",
         ),
     ] = None,
     output: Annotated[
@@ -70,7 +81,9 @@ def validate(
     study = find_study(target, goal=goal, folder=folder)
     written = _law(law, target, study)
     with _Progress() as progress:
-        checked = validate_study(study, budget_s=budget, seed=seed, law=written, progress=progress.tell)
+        checked = validate_study(
+            study, budget_s=budget, seed=seed, law=written, groups=group or (), progress=progress.tell
+        )
     write_page(checked, page)
     data = {**checked.as_json(), "page": str(page)}
     give(Answer(data, lambda: _tell(checked, page), exit_code=1 if checked.refused else 0), as_json=as_json)
@@ -103,7 +116,7 @@ def _law(given: str | None, target: str, study: "Study") -> "WrittenLaw | None":
 
 
 class _Progress:
-    """What is being fitted, on stderr: one line that is written over in a terminal, else now and then."""
+    """What is being fitted, on stderr: a bar that is written over in a terminal, else a line now and then."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -116,10 +129,14 @@ class _Progress:
         if self._terminal:
             sys.stderr.write("\r\x1b[2K")
 
-    def tell(self, text: str) -> None:
-        now = time.monotonic()
+    def tell(self, step: "Step") -> None:
+        from labctl.validate.words import step as in_words  # noqa: PLC0415
+
+        now, text = time.monotonic(), in_words(step)
         if self._terminal:
-            sys.stderr.write(f"\r\x1b[2K{text[:_WIDTH]}")
+            done = _BAR * (step.number - 1) // step.count
+            bar = "━" * done + "╌" * (_BAR - done)
+            sys.stderr.write(f"\r\x1b[2K{bar} {text[: _WIDTH - _BAR]}")
             sys.stderr.flush()
         elif now - self._last >= _QUIET_S:
             say(text)
@@ -133,7 +150,7 @@ def _tell(checked: "Checked", page: Path) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from labctl.validate.words import at_a_glance, error_name, headline, name_of, with_unit  # noqa: PLC0415
+    from labctl.validate.words import at_a_glance, error_name, headline, level, name_of, reason, with_unit  # noqa: PLC0415
 
     classes = bool(checked.found.classes)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
@@ -142,11 +159,15 @@ def _tell(checked: "Checked", page: Path) -> None:
     for head in ("at random", "whole clusters", "worst cluster", "CPU s"):
         table.add_column(head, justify="right")
     table.add_column("")
+    evidence = checked.found.verdict.evidence
+    yardsticks = (evidence.get("error_mean_loco", math.nan), evidence.get("error_nearest_loco", math.nan))
+    behind = evidence.get("error_loco", math.nan) >= min(yardsticks)
+    best = "best model, behind a yardstick" if behind else "best model"
     reports = sorted(checked.found.candidates, key=lambda r: r.loco.over_clusters if r.loco else math.inf)
     for r in reports:
         errors = [s.over_clusters if s else math.nan for s in (r.shuffled, r.loco)]
         worst = r.loco.worst if r.loco else math.nan
-        mark = "best" if r.name == checked.found.best else "" if r.status == "finished" else r.status
+        mark = best if r.name == checked.found.best else "" if r.status == "finished" else r.status
         cells = [with_unit(checked, v) for v in (*errors, worst)]
         table.add_row(name_of(r.name, classes=classes), *cells, f"{r.cpu_s:.1f}", mark)
     console.print(table)
@@ -158,7 +179,11 @@ def _tell(checked: "Checked", page: Path) -> None:
         console.print(
             f"{c.name} = {c.alone[0]:.4g} ± {c.alone[1]:.2g} {c.unit}".rstrip() + beside, soft_wrap=True
         )
-    console.print(f"{checked.found.verdict.level}: {headline(checked)}", soft_wrap=True)
+    console.print(f"{level(checked)}: {headline(checked)}", soft_wrap=True)
     console.print(at_a_glance(checked), soft_wrap=True)
-    console.print(checked.found.verdict.reason, soft_wrap=True)
+    console.print(reason(checked), soft_wrap=True)
+    for note in checked.notes[:_MOST_NOTES]:
+        console.print(f"note: {note}", soft_wrap=True)
+    if len(checked.notes) > _MOST_NOTES:
+        console.print(f"note: {len(checked.notes) - _MOST_NOTES} more notes are on the page", soft_wrap=True)
     console.print(str(page), soft_wrap=True)

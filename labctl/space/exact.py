@@ -176,13 +176,15 @@ class Numbers:
                 i = self.names.index(name)
                 # A number in steps that may stand on an open end must not be lost to the solver's rounding.
                 up = _BEYOND if high_in or self._smooth[i] else -_BEYOND
-                at = (high - self._low[i]) / self._span[i] + up
+                end = (high - self._low[i]) / self._span[i]
+                at = end + up if high_in else min(end + up, max(end, 1.0))
                 if at <= 1.0:
                     way = programme.helper(1)
                     programme.rows.append(({i: 1.0, way: -max(at, 0.0)}, 0.0, np.inf))
                     ways[way] = 1.0
                 down = _BEYOND if low_in or self._smooth[i] else -_BEYOND
-                at = (low - self._low[i]) / self._span[i] - down
+                end = (low - self._low[i]) / self._span[i]
+                at = end - down if low_in else max(end - down, min(end, 0.0))
                 if at >= 0.0:
                     way = programme.helper(1)
                     programme.rows.append(({i: 1.0, way: 1.0 - min(at, 1.0)}, -np.inf, 1.0))

@@ -75,7 +75,8 @@ def _check_most_parts(place: str, mixture: Mixture, parts: list[Continuous]) -> 
     most = mixture.max_parts or 0
     needed = [p.high for p in parts if not can_rest(p)]
     if len(needed) > most:
-        raise ValueError(f"{place}: {len(needed)} parts can never be 0, but max_parts is {most}; set low: 0")
+        why = "have no step at 0" if any(p.low <= 0 for p in parts if not can_rest(p)) else "have low above 0"
+        raise ValueError(f"{place}: {len(needed)} parts {why}, but max_parts is {most}")
     others = sorted((p.high for p in parts if can_rest(p)), reverse=True)
     reach = sum(needed) + sum(others[: most - len(needed)])
     if reach < mixture.total * (1 - 1e-9):

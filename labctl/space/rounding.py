@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from labctl.space.constraints import Mixture
 from labctl.space.lawful import proposable
-from labctl.space.parameters import Continuous, can_rest, ends
+from labctl.space.parameters import Continuous, ends
 from labctl_drivers.protocol import Recipe, Setting
 
 if TYPE_CHECKING:
@@ -44,19 +44,22 @@ def settle(space: "Space", X: Floats) -> Table:
             columns[name] = [parameter.canonical(space.fixed[name])] * len(X)
         else:
             columns[name] = parameter.decode(X[:, space.slices[name]])
-    for group in space.groups:
-        for name in group.names:
-            _drop_traces(space, columns, name)
+    for name, parameter in space.parameters.items():
+        if isinstance(parameter, Continuous) and parameter.grid is None and name not in space.fixed:
+            columns[name] = _without_traces(parameter, columns[name])
     for mixture in space.mixtures.values():
         _add_up(space, mixture, X, columns)
     return columns
 
 
-def _drop_traces(space: "Space", columns: Table, name: str) -> None:
-    parameter = space.numeric(name)
-    if isinstance(parameter, Continuous) and name not in space.fixed and can_rest(parameter):
-        x = np.array(columns[name], dtype=np.float64)
-        columns[name] = np.where(np.abs(x) <= _TRACE * ends(parameter)[1], 0.0, x).tolist()
+def _without_traces(parameter: Continuous, column: "list[Setting] | NDArray[Any]") -> list[Setting]:
+    """The column with what is a rounding error away from an end put onto it; an end is often zero."""
+    x = np.array(column, dtype=np.float64)
+    trace = _TRACE * (parameter.high - parameter.low)
+    x[x - parameter.low <= trace] = parameter.low
+    x[parameter.high - x <= trace] = parameter.high
+    found: list[Setting] = x.tolist()
+    return found
 
 
 def _add_up(space: "Space", mixture: Mixture, X: Floats, columns: Table) -> None:

@@ -20,9 +20,9 @@ _POPULATION = 96
 _GENERATIONS = 60
 _ENOUGH = 8
 _WALKERS = 256
-_FORGET = 12
+_FORGET = 24
 """Steps of a walk before its first recipe is taken."""
-_BETWEEN = 3
+_BETWEEN = 4
 """Steps between two recipes of the same walk."""
 _ROUNDING = 1e-12
 _SHRINK = 14

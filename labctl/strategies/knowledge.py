@@ -1,12 +1,12 @@
 """What the ledger knows, as arrays: results, bounds from failures, and recipes under way."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import digest
+from labctl.proposal import digest, recipe_key
 from labctl.space import Space
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
@@ -28,6 +28,21 @@ class Results:
     high: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What a cheaper fidelity has read of the goal, in its unit.
+
+    Attributes:
+        X: recipes read; n x d.
+        y: its readings; n.
+        tried: keys of the recipes that it need not read again, those under way among them.
+    """
+
+    X: Floats
+    y: Floats
+    tried: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """What a campaign's experiments have taught so far.
@@ -36,7 +51,10 @@ class Knowledge:
         results: by objective.
         X_done: every recipe that was carried out or is under way, whatever became of it; m x d.
         X_pending: the recipes under way; p x d.
-        X_measured: the recipes with a usable result of the goal; n x d.
+        X_measured: the recipes with a usable result of a goal; n x d.
+        X_complete: those of them with a result of every goal; c x d.
+        Y_complete: their results, goal by goal in the campaign's order; c x m.
+        stand_ins: what each cheaper fidelity has read of the first goal.
         X_labelled: the recipes of which it is known whether a sample came of them; l x d.
         made: whether one did; l.
         tried: keys of the recipes that must not be chosen again.
@@ -47,10 +65,13 @@ class Knowledge:
     X_done: Floats
     X_pending: Floats
     X_measured: Floats
+    X_complete: Floats
+    Y_complete: Floats
     X_labelled: Floats
     made: NDArray[np.bool_]
     tried: Mapping[str, int]
     data: str
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -58,7 +79,9 @@ class Knowledge:
         return len(self.X_measured)
 
 
-def knowledge(state: CampaignState, space: Space, objectives: Sequence[str], goal: str) -> Knowledge:
+def knowledge(
+    state: CampaignState, space: Space, objectives: Sequence[str], goals: Sequence[str]
+) -> Knowledge:
     """Gather what the state knows.
 
     A measurement counts at the recipe that was really made: where the instrument reports the settings
@@ -68,7 +91,8 @@ def knowledge(state: CampaignState, space: Space, objectives: Sequence[str], goa
     """
     pending, used, bounded, silent = [], [], [], []
     labelled: list[tuple[Experiment, bool]] = []
-    done = [e for e in state if e.status != "rejected"]
+    every = [e for e in state if e.status != "rejected"]
+    done = [e for e in every if e.proposal.fidelity is None]
     for experiment in done:
         if not experiment.finished or state.retry_allowed(experiment):
             pending.append(experiment)
@@ -76,27 +100,48 @@ def knowledge(state: CampaignState, space: Space, objectives: Sequence[str], goa
         made = _made(experiment)
         if made is not None:
             labelled.append((experiment, made))
-        if _usable(experiment, goal):
+        if _usable(experiment, goals):
             used.append(experiment)
-        elif experiment.outcome is not None and experiment.outcome.kind == FailureKind.CENSORED:
+        if experiment.outcome is not None and experiment.outcome.kind == FailureKind.CENSORED:
             bounded.append(experiment)
-        elif made is not None:
+        elif made is not None and not _usable(experiment, goals):
             silent.append(experiment)
+    complete = [e for e in used if all(name in _values(e) for name in goals)]
     return Knowledge(
         results={name: _results(space, name, used, bounded) for name in objectives},
         X_done=space.encode([e.proposal.recipe for e in done]),
         X_pending=space.encode([e.proposal.recipe for e in pending]),
         X_measured=space.encode([e.made for e in used]),
+        X_complete=space.encode([e.made for e in complete]),
+        Y_complete=np.array([[_values(e)[name] for name in goals] for e in complete]).reshape(-1, len(goals)),
         X_labelled=space.encode([e.made for e, _ in labelled]),
         made=np.array([made for _, made in labelled], dtype=bool),
         tried=state.tried,
+        stand_ins=_stand_ins([e for e in every if e.proposal.fidelity is not None], space, goals[0]),
         data=digest(
             [
-                *([e.id, _told(e)] for e in (*used, *bounded)),
+                *([e.id, _told(e)] for e in {e.id: e for e in (*used, *bounded, *state.stand_ins)}.values()),
                 *([e.id, dict(e.made), _made(e)] for e in silent),
             ]
         ),
     )
+
+
+def _stand_ins(experiments: Sequence[Experiment], space: Space, goal: str) -> dict[str, StandIn]:
+    found = {}
+    for name in dict.fromkeys(str(e.proposal.fidelity) for e in experiments):
+        own = [e for e in experiments if e.proposal.fidelity == name]
+        read = [e for e in own if e.status == "measured" and goal in _values(e)]
+        found[name] = StandIn(
+            X=space.encode([e.made for e in read]),
+            y=np.array([_values(e)[goal] for e in read], dtype=np.float64),
+            tried=frozenset(recipe_key(e.proposal.recipe) for e in own),
+        )
+    return found
+
+
+def _values(experiment: Experiment) -> Mapping[str, float]:
+    return {} if experiment.outcome is None else experiment.outcome.values
 
 
 def _results(
@@ -113,11 +158,12 @@ def _results(
     )
 
 
-def _usable(experiment: Experiment, goal: str) -> bool:
+def _usable(experiment: Experiment, goals: Sequence[str]) -> bool:
+    """Whether it has a value of a goal to learn from; of several goals, one may be beyond the scale."""
     outcome = experiment.outcome
-    if outcome is None or goal not in outcome.values:
+    if outcome is None or not any(name in outcome.values for name in goals):
         return False
-    return outcome.status == "measured" or outcome.kind == FailureKind.OFF_RECIPE
+    return outcome.status == "measured" or outcome.kind in (FailureKind.OFF_RECIPE, FailureKind.CENSORED)
 
 
 def _made(experiment: Experiment) -> bool | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from labctl.strategies.knowledge import Knowledge
 from labctl.strategies.surrogate import Surrogates
 from labctl.surprises import Surprise
 from labctl_drivers.protocol import Recipe
+
+if TYPE_CHECKING:
+    from labctl_models.acquisition.score import Score
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Situation:
         repeatable: whether measuring a recipe again can say anything new.
         ground: the domain of the measured recipes, once there are enough.
         verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first.
+        belief: of people, where good recipes lie; it fades as results come in.
         doubted: surprising results that no replicate agrees with yet, whether they may be repeated or not.
     """
 
@@ -57,6 +61,7 @@ class Situation:
     repeatable: Callable[[Recipe], bool] = lambda _recipe: True
     ground: Ground | None = None
     verdict: str | None = None
+    belief: "Score | None" = None
     doubted: Sequence[Surprise] = ()
 
     def within_trust(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from labctl.proposal import Predicted
 from labctl.strategies.knowledge import Knowledge, Results
 
 if TYPE_CHECKING:
-    from labctl_models.acquisition.weighed import Weight
+    from labctl_models.acquisition.score import Score
     from labctl_models.surrogates.feasibility import FittedFeasibility
     from labctl_models.surrogates.gp import FittedGP
     from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess, FittedAverage
@@ -83,7 +83,7 @@ class Surrogates:
         return Feasibility().fit(self.knowledge.X_labelled, self.knowledge.made)
 
     @property
-    def weight(self) -> "Weight | None":
+    def weight(self) -> "Score | None":
         """By what a recipe's acquisition is weighed: its chance of a sample, or nothing."""
         from labctl_models.acquisition.weighed import Feasible  # noqa: PLC0415
 

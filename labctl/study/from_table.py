@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 
 from labctl.card import Card
 from labctl.errors import RequestError
-from labctl.guess import Guess, Plan, find_goal, plan
+from labctl.guess import Guess, Plan, Remark, find_goal, plan, remarks
+from labctl.headers import goal_places
 from labctl.history import rules_met
+from labctl.plural import counted
 from labctl.proposal import recipe_key
 from labctl.space import Categorical, Continuous, Formula, Integer, Parameter, Space
 from labctl.study.study import Floats, Study
 from labctl.tables import Column, Table
+from labctl_drivers.protocol import FailureKind
 
 _MOST_CLASSES = 12
+_NAMELESS = frozenset({"target", "y", "value", "result", "output", "property", "label"})
 
 
 def of_table(
@@ -25,7 +29,8 @@ def of_table(
     """The study of a table: of a stranger's CSV, or of one with a card.
 
     A card says which columns were set; without one, :mod:`labctl.guess` does, and its notes say what it
-    took for what. Every other column is kept as logged. Rows that lack a setting are left out, unless
+    took for what. A text in place of a number of the goal is a bound or a failed reading, as when a campaign
+    is made of the table. Every other column is kept as logged. Rows that lack a setting are left out, unless
     ``every_row`` is wanted: then a missing number is the median of the others and a missing category one
     of its own, which is good enough to look at the table, though not to fit to it.
 
@@ -33,7 +38,8 @@ def of_table(
         RequestError: the goal is no column, or nothing in the table could be varied.
     """
     column = _goal(table, goal)
-    planned = plan(_settings_only(table, column, card), _numbered(column))
+    numbered = _numbered(column)
+    planned = plan(_settings_only(table, column, numbered, card), numbered)
     parameters = {guess.column.name: _parameter(guess) for guess in planned.parameters}
     rows = _complete_rows(table, planned)
     left_out = len(table) - len(rows)
@@ -45,7 +51,8 @@ def of_table(
     values = {n: _cells(table.column(n), parameters[n]) for n in parameters}
     kept = {n: [v[i] for i in rows] for n, v in values.items()}
     space = Space(parameters)
-    failed, kinds = _failures(card, table, rows)
+    told = remarks(column) if card is None else ()
+    failed, kinds = _failures(card, table, rows) if card is not None else _remarked(told, column, rows)
     logged = {c.name: _logged(c)[rows] for c in table.columns if c is not column and c.kind != "empty"}
     formula = next((n for n, p in parameters.items() if isinstance(p, Formula)), None)
     X = space.encode_columns(kept)
@@ -69,16 +76,45 @@ def of_table(
         cohorts=_cohorts(table, logged, parameters, card),
         modelled=tuple(n for n in parameters if n in logged),
         pool=_distinct(X) if failed is not None else None,
-        notes=(*planned.notes, *((f"{left_out} of {len(table)} rows lack a setting",) if left_out else ())),
+        called=_called(card, column.name),
+        notes=(
+            *table.notes,
+            *_notes_of(planned),
+            *(_note(remark, column.name) for remark in told),
+            *((f"{left_out} of {counted(len(table), 'row')} lack a setting",) if left_out else ()),
+        ),
     )
 
 
 def _goal(table: Table, wanted: str) -> Column:
     """The goal: a column of numbers, or of a few classes."""
-    for column in table.columns:
-        if wanted in (column.name, column.header.strip()) and column.kind == "text":
-            return column
+    places = goal_places([c.header for c in table.columns], wanted)
+    named = [table.columns[i] for i in places] or [
+        c for c in table.columns if c.name.casefold() == wanted.casefold()
+    ]
+    if len(named) == 1 and named[0].kind == "text":
+        return named[0]
     return find_goal(table, wanted)
+
+
+def _called(card: Card | None, name: str) -> str:
+    """What a card says that a column means, where its own name says nothing; else ``""``."""
+    if card is None or name.casefold() not in _NAMELESS:
+        return ""
+    meaning = next((c.meaning for c in card.columns if c.name == name), "")
+    # A meaning with several parts is an explanation, and no name for an axis.
+    return "" if "," in meaning or ";" in meaning else meaning
+
+
+def _notes_of(planned: Plan) -> tuple[str, ...]:
+    """What was assumed, without advice on the files of a campaign, of which none is made here."""
+    assumed = [n for n in planned.notes if not n.startswith("no unit is known") and "replayed" not in n]
+    return tuple(n.partition("; if so, move it")[0] for n in assumed)
+
+
+def _note(remark: Remark, goal: str) -> str:
+    meaning = "a bound (censored)" if remark.censored else "a reading that failed"
+    return f"{goal}: {remark.text!r} in {counted(remark.times, 'row')} is taken as {meaning}"
 
 
 def _numbered(column: Column) -> Column:
@@ -89,11 +125,12 @@ def _numbered(column: Column) -> Column:
     return replace(column, numbers=y)
 
 
-def _settings_only(table: Table, goal: Column, card: Card | None) -> Table:
-    if card is None:
-        return replace(table, columns=tuple(_numbered(c) if c is goal else c for c in table.columns))
-    wanted = set(card.with_role("parameter"))
-    columns = tuple(_numbered(c) if c is goal else c for c in table.columns if c is goal or c.name in wanted)
+def _settings_only(table: Table, goal: Column, numbered: Column, card: Card | None) -> Table:
+    """The columns that may be settings, and the numbered goal, which the guess knows by being the same."""
+    wanted = None if card is None else set(card.with_role("parameter"))
+    columns = tuple(
+        numbered if c is goal else c for c in table.columns if c is goal or wanted is None or c.name in wanted
+    )
     return replace(table, columns=columns)
 
 
@@ -190,13 +227,26 @@ def _outcome(column: Column) -> tuple[Floats, tuple[str, ...]]:
 
 
 def _failures(
-    card: Card | None, table: Table, rows: NDArray[np.intp]
+    card: Card, table: Table, rows: NDArray[np.intp]
 ) -> tuple[NDArray[np.bool_] | None, NDArray[Any] | None]:
-    if card is None or not card.failures:
+    if not card.failures:
         return None, None
     rule = rules_met(card, table)[rows]
     kinds = np.array([card.failures[i].kind.value if i >= 0 else "" for i in rule], dtype=np.str_)
     return rule >= 0, kinds
+
+
+def _remarked(
+    told: Sequence[Remark], goal: Column, rows: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_] | None, NDArray[Any] | None]:
+    """Which rows failed, and how, by the texts in place of a number; nothing where there are none."""
+    if not told:
+        return None, None
+    kind = {r.text: FailureKind.CENSORED if r.censored else FailureKind.BAD_READING for r in told}
+    kinds = np.array(
+        [kind[goal.cells[i]].value if goal.cells[i] in kind else "" for i in rows], dtype=np.str_
+    )
+    return kinds != "", kinds
 
 
 def _logged(column: Column) -> NDArray[Any]:

@@ -38,6 +38,7 @@ class Study:
         pool: candidates, m x d, where there are any.
         ids: what each row is called.
         notes: what was assumed or left out.
+        called: the goal in words, where somebody said it; "" otherwise.
     """
 
     name: str
@@ -62,6 +63,12 @@ class Study:
     arms: NDArray[Any] | None = None
     pool: Floats | None = None
     notes: tuple[str, ...] = ()
+    called: str = ""
+
+    @property
+    def goal_in_words(self) -> str:
+        """What was measured, as a person would call it."""
+        return self.called or self.goal
 
     @property
     def feature_names(self) -> tuple[str, ...]:

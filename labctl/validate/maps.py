@@ -95,11 +95,11 @@ def _parity(
         "data": traces,
         "layout": {
             "xaxis": {
-                "title": {"text": plain(with_unit(f"measured {checked.study.goal}", unit))},
+                "title": {"text": plain(with_unit(f"measured {checked.study.goal_in_words}", unit))},
                 "range": list(ends["x"]),
             },
             "yaxis": {
-                "title": {"text": plain(with_unit(f"predicted {checked.study.goal}", unit))},
+                "title": {"text": plain(with_unit(f"predicted {checked.study.goal_in_words}", unit))},
                 "range": list(ends["y"]),
             },
         },

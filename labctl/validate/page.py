@@ -32,7 +32,7 @@ _SIGNS = {"trusted": "yes", "interpolation only": "partly", "lookup table": "no"
 def page(checked: Checked) -> str:
     """A validation's page as HTML."""
     drawn = _figures(checked)
-    goal = checked.study.goal
+    goal = checked.study.goal_in_words
     data = {"figures": drawn, "goal": goal, "objectives": [{"name": goal, "unit": checked.study.unit}]}
     scripts = script("words.js", "charts.js")
     return template(OWN_TEMPLATES, "validate.html").render(
@@ -213,7 +213,10 @@ def _calibration_table(checked: Checked) -> list[tuple[str, list[str]]]:
             [f"{c.ence:.2f} ({c.ence_null.upper:.2f})" for c in several],
         ),
         (f"sharpness: sd that is claimed{unit}", [_cell(c.scores.sharpness) for c in several]),
-        ("negative log likelihood, lower is better", [_cell(c.scores.nll) for c in several]),
+        (
+            "log score: mean −log density of the results, lower is better",
+            [_cell(c.scores.nll) for c in several],
+        ),
         (f"CRPS, lower is better{unit}", [_cell(c.scores.crps) for c in several]),
         (
             f"half width that holds 90 % of results (conformal){unit}",

@@ -1,6 +1,6 @@
 """Validates a study: its rows with an outcome, its cohorts, its order in time and its formulas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,12 @@ from labctl.errors import RequestError
 from labctl.law import WrittenLaw
 from labctl.strategy import code_version
 from labctl.study import Study
+from labctl.tables import listed
 from labctl.validate.checked import Checked, Constant
 
 if TYPE_CHECKING:
     from labctl_models.surrogates.basis import Law
+    from labctl_models.validation.race import Step
 
 DEFAULT_BUDGET_S = 120.0
 FEWEST_RESULTS = 20
@@ -27,13 +29,15 @@ def validate_study(
     budget_s: float = DEFAULT_BUDGET_S,
     seed: int = 0,
     law: WrittenLaw | None = None,
-    progress: Callable[[str], None] | None = None,
+    groups: Sequence[str] = (),
+    progress: "Callable[[Step], None] | None" = None,
 ) -> Checked:
     """Validate every default candidate on a study within ``budget_s`` processor seconds.
 
     Rows that failed or have no outcome are left out and counted in a note. Columns that say where a row is
-    from are held out group by group; a column named year, or the order of a campaign's experiments, is
-    held out in time; where there are formulas, chemical systems, elements, groups and periods are too.
+    from, and those named in ``groups``, are held out group by group; a column named year, or the order of
+    a campaign's experiments, is held out in time; where there are formulas, chemical systems, elements,
+    groups and periods are too.
 
     Raises:
         RequestError: there is nothing that a score could honestly be given for.
@@ -63,7 +67,7 @@ def validate_study(
             study.X[rows],
             y,
             classify=bool(study.classes),
-            groups=_groups(study, rows),
+            groups=_groups(study, rows, groups),
             order=None if order is None else order.tolist(),
             formulas=None if study.formulas is None else [str(f) for f in study.formulas[rows]],
             law=over,
@@ -93,14 +97,28 @@ def _left_out(study: Study) -> tuple[str, ...]:
     return (f"left out of {len(study.y)} rows: {' and '.join(parts)}",) if parts else ()
 
 
-def _groups(study: Study, rows: NDArray[np.intp]) -> dict[str, list[str]]:
-    """The cohort columns in which something can be held out: two groups or more, and not one for each row."""
+def _groups(study: Study, rows: NDArray[np.intp], asked: Sequence[str]) -> dict[str, list[str]]:
+    """The columns in which something can be held out: two groups or more, and not one for each row.
+
+    Raises:
+        RequestError: a column that was asked for is not there, or nothing can be held out by it.
+    """
     found = {}
-    for name in study.cohorts:
-        column = study.columns[name][rows]
-        texts = [_text(value) for value in column.tolist()]
-        if 1 < len(set(texts)) < len(texts):
+    for name in dict.fromkeys((*asked, *study.cohorts)):
+        if name not in study.columns:
+            there = listed(tuple(study.columns), 30) or "none beside the recipes"
+            raise RequestError(f"has no column {name!r}; it has {there}", file=study.source, key="--group")
+        texts = [_text(value) for value in study.columns[name][rows].tolist()]
+        count = len(set(texts))
+        if 1 < count < len(texts):
             found[name] = texts
+        elif name in asked:
+            why = "the same in every row" if count == 1 else "different in every row"
+            raise RequestError(
+                f"{name} is {why}, so no group of rows can be held out by it; name another column",
+                file=study.source,
+                key="--group",
+            )
     return found
 
 

@@ -1,6 +1,7 @@
 """What a validation found, in sentences for somebody who never heard of held-out clusters."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from labctl.validate.checked import Checked
 
 if TYPE_CHECKING:
     from labctl_models.validation.leakage import Leakage
+    from labctl_models.validation.race import Step
 
 NAMES = {
     "mean": "predicting the mean",
@@ -22,6 +24,7 @@ NAMES = {
     "logistic-ridge": "logistic regression",
     "stack": "weighted mix of the others",
 }
+_NAMED = re.compile(rf"\b({'|'.join(name for name in NAMES if name not in ('mean', 'nearest'))})\b")
 _KINDS = {
     "shuffled": "at random",
     "loco": "whole clusters",
@@ -50,21 +53,50 @@ def kind_of(kind: str) -> str:
 
 def headline(checked: Checked) -> str:
     """The verdict in one sentence."""
-    level, winner = checked.found.verdict.level, checked.found.verdict.winner
-    if level == "trusted":
+    verdict = checked.found.verdict
+    undecided, nothing = verdict.undecided, _knowing_nothing(checked)
+    if verdict.level == "trusted":
         return "Trust this model, also in regions that it has not seen."
-    if level == "interpolation only":
-        return "Trust this model between measured recipes, not beyond them."
-    if winner is None and not learnt(checked):
-        return "There is no model to trust: the outcome cannot be predicted from these columns."
-    return "Do not trust this model: it does no better than a lookup table."
+    if verdict.level == "interpolation only":
+        beyond = f"; beyond them it is not shown to beat {nothing}" if undecided else ", not beyond them"
+        return f"Trust this model between measured recipes{beyond}."
+    if "skill_shuffled" not in verdict.evidence:
+        return "No model could be judged."
+    if undecided:
+        yardstick = "copying the nearest recipe" if learnt(checked) else nothing
+        return f"No model is shown to beat {yardstick}."
+    if learnt(checked):
+        return "Do not trust this model: it does no better than a lookup table."
+    return "There is no model to trust: the outcome cannot be predicted from these columns."
+
+
+def level(checked: Checked) -> str:
+    """The verdict's level, and whether more rows or time might change it."""
+    verdict = checked.found.verdict
+    return f"{verdict.level}, undecided" if verdict.undecided else verdict.level
+
+
+def reason(checked: Checked) -> str:
+    """Why, with the models' plain names."""
+    return named(checked.found.verdict.reason)
+
+
+def named(text: str) -> str:
+    """A sentence of the models with their plain names."""
+    return _NAMED.sub(lambda match: NAMES[match[0]], text)
+
+
+def _knowing_nothing(checked: Checked) -> str:
+    return name_of("mean", classes=bool(checked.found.classes))
 
 
 def learnt(checked: Checked) -> bool:
-    """Whether the best model beats the mean at least on shuffled folds."""
-    evidence = checked.found.verdict.evidence
-    gain = evidence.get("gain_over_mean_shuffled", math.nan)
-    return gain > 2 * evidence.get("gain_over_mean_shuffled_se", math.inf)
+    """Whether any model beats the mean at least on shuffled folds."""
+    e = checked.found.verdict.evidence
+    return any(
+        e.get(gain, math.nan) > 2 * e.get(f"{gain}_se", math.inf)
+        for gain in ("gain_over_mean_shuffled", "gain_best_shuffled")
+    )
 
 
 def error_name(checked: Checked) -> str:
@@ -72,7 +104,7 @@ def error_name(checked: Checked) -> str:
     if checked.found.classes:
         return "share named wrongly, every class counting the same"
     unit = pretty_unit(checked.study.unit)
-    return f"typical error of {checked.study.goal}" + (f" ({unit})" if unit else "")
+    return f"typical error of {checked.study.goal_in_words}" + (f" ({unit})" if unit else "")
 
 
 def with_unit(checked: Checked, value: float) -> str:
@@ -91,20 +123,63 @@ def at_a_glance(checked: Checked) -> str:
     if "skill_shuffled" not in e:
         return "No candidate finished within the budget; give it more with --budget."
     near, far = e["skill_shuffled"], e["skill_loco"]
-    base = "naming the commonest class" if checked.found.classes else "predicting the mean"
-    told = f"Between measured recipes it removes {_percent(near)} of the error that {base} makes"
+    if near <= 0:
+        return f"Even between measured recipes it removes none of the error that {_knowing_nothing(checked)} makes."
+    told = f"Between measured recipes it removes {_percent(near)} of the error that {_knowing_nothing(checked)} makes"
     if not regions(checked):
         return f"{told}. No region could be held out, so what it does beyond them is not known."
     if far <= 0:
         return f"{told}; in a region that it has not seen, none of it."
-    if near <= 0 or far >= near:
-        return f"{told}; in a region that it has not seen, {_percent(far)}."
+    if far >= near:
+        return (
+            f"{told}; in a region that it has not seen, {_percent(far)}. That whole clusters are no harder than "
+            f"random rows is no sign of skill: among {checked.found.n} rows it can be chance, or the clusters "
+            "hardly differ in their outcomes."
+        )
     lost = 1 - far / near
     share = "most" if lost > 0.5 else "part" if lost > 0.2 else "little"  # noqa: PLR2004 - words for shares
     return (
         f"{told}; in a region that it has not seen, {_percent(far)}. So {share} of its apparent skill "
         f"({_percent(lost)}) is interpolation."
     )
+
+
+def by_number(checked: Checked) -> str:
+    """Whether the answer hangs on the number of clusters: where the best model loses to a yardstick."""
+    scores = {name: checked.report(name).loco for name in ("mean", "nearest")}
+    best = checked.best
+    mine = None if best is None or best.loco is None else best.loco.by_k
+    if mine is None:
+        return ""
+    behind: dict[str, list[int]] = {}
+    for name, yardstick in scores.items():
+        ks = [k for k in mine if yardstick and k in yardstick.by_k and mine[k] >= yardstick.by_k[k]]
+        if ks:
+            behind[name_of(name, classes=bool(checked.found.classes))] = ks
+    if not behind:
+        return "The best model errs less than both yardsticks at every number of clusters."
+    if all(len(ks) == len(mine) for ks in behind.values()):
+        return f"The best model errs no less than {' or '.join(behind)} at any number of clusters."
+    parts = [f"{what} at {_ks(ks, len(mine))}" for what, ks in behind.items()]
+    return (
+        f"The answer hangs on the number of clusters: the best model errs no less than {' and '.join(parts)}."
+    )
+
+
+def _ks(ks: Sequence[int], count: int) -> str:
+    if len(ks) == count:
+        return "all of them"
+    return "k = " + ", ".join(map(str, ks))
+
+
+def step(step: "Step") -> str:
+    """What is being fitted, for a person who waits."""
+    model = name_of(step.candidate)
+    held = {
+        "shuffled": f"{step.k} random folds held out in turn",
+        "loco": f"{step.k} clusters held out in turn",
+    }.get(step.kind, f"held out by {kind_of(step.kind)}")
+    return f"{step.number} of {step.count}: {model}, {held}"
 
 
 def regions(checked: Checked) -> bool:
@@ -129,7 +204,21 @@ def calibration(checked: Checked) -> str:
         else ""
     )
     sentence = " and ".join(parts)
-    return f"{sentence[0].upper()}{sentence[1:]}; 1 would be honest.{advice}"
+    return f"{sentence[0].upper()}{sentence[1:]}; 1 would be honest.{advice} {intervals(checked)}".rstrip()
+
+
+def intervals(checked: Checked) -> str:
+    """How wide an interval must be to hold nine of ten held-out results, near and far."""
+    found = checked.found.calibration
+    widths = [
+        f"± {with_unit(checked, found[kind].half_width_90)} {where}"
+        for kind, where in (("shuffled", "between measured recipes"), ("loco", "in regions held out"))
+        if kind in found and math.isfinite(found[kind].half_width_90)
+    ]
+    if not widths:
+        return ""
+    stated = " and within ".join(widths)
+    return f"Whatever the model states, nine of ten results lay within {stated} (conformal)."
 
 
 def leaks(checked: Checked) -> list[str]:
@@ -161,10 +250,11 @@ def leaks(checked: Checked) -> list[str]:
 
 def _memorised(near: "Leakage", far: "Leakage | None") -> str:
     one = near.memorisation[0]
-    sure = "" if one.p < _SURE else f", no more than chance would give (p = {one.p:.2g})"
+    sure = "more" if one.p < _SURE else "no more"
     told = (
         f"Copying the nearest known row explains {_percent(max(0.0, one.skill))} of the variance of rows "
-        f"held out at random{sure}"
+        f"held out at random, {sure} than with outcomes shuffled among the rows (permutation test, "
+        f"p = {one.p:.2g})"
     )
     if far is None:
         return f"{told}."
@@ -208,6 +298,8 @@ def next_steps(checked: Checked) -> list[str]:
     inflation = checked.found.inflation
     if math.isfinite(inflation) and inflation > 1.05:  # noqa: PLR2004 - as above
         steps = [*steps, f"Multiply its standard deviations by {inflation:.3g} outside the data."]
+    if checked.found.verdict.undecided:
+        steps = ["Measure more before concluding: these rows cannot tell the gain from chance.", *steps]
     stopped = [r.name for r in checked.found.candidates if r.status == "stopped"]
     if stopped:
         names = ", ".join(name_of(name) for name in stopped)

@@ -30,7 +30,8 @@ def popular(finding: "Finding", _: Audited) -> Figure:
     # Where the curve is steep, words stand to the right of it and below.
     words = [
         {
-            **at, "x": few / k + 0.03, "y": finding.value - 0.02, "xanchor": "left", "yanchor": "top", "align": "left",
+            **at, "x": few / k + 0.03, "y": finding.value - 0.02, "xanchor": "left", "yanchor": "top",
+            "align": "left",
             "text": f"{few} of {k} choices<br>hold {finding.value:.0%} of the rows",
         },
         {
@@ -112,4 +113,5 @@ def _percent(rate: float) -> str:
 
 def parts_of(values: Floats, most: int) -> Floats:
     """At most so many of ordered values, evenly spread, with both ends."""
-    return values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).astype(int))]
+    rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).astype(int))
+    return np.asarray(values[rows], dtype=np.float64)

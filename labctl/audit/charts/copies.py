@@ -74,9 +74,9 @@ def contradictions(finding: "Finding", audited: Audited) -> Figure:
     codes, names = table.recipe_codes()
     rows = np.asarray(finding.detail["rows"], dtype=np.intp)
     rows = rows[np.isfinite(table.y[rows])]
-    yes, no = (
-        np.bincount(codes[rows], weights=w, minlength=len(names)) for w in (table.y[rows], 1 - table.y[rows])
-    )
+    y = table.y[rows]
+    yes = np.bincount(codes[rows], weights=y, minlength=len(names)).astype(np.float64)
+    no = np.bincount(codes[rows], weights=1.0 - y, minlength=len(names)).astype(np.float64)
     shown = np.argsort(-(yes + no), kind="stable")[: min(MOST_BARS, int(np.count_nonzero(yes + no)))]
     ticks = list(range(len(shown)))
     form = {"type": "bar", "orientation": "h", "y": ticks, "hovertemplate": "%{x} rows<extra></extra>"}

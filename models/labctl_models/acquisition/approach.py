@@ -23,8 +23,8 @@ def log_expected_approach(mean: Array, sd: Array, target: float, miss: float) ->
     """Logarithm (q,) of E[max(miss - |f - target|, 0)] for f normal with mean and sd (both (q,)).
 
     ``miss`` is how far the best known recipe lies from the target. The value itself is modelled, not its
-    distance to the target: no smooth surrogate can follow a kink. Expected improvement then has the shape of a
-    tent, f's density times the height of the tent. Where nothing can be gained the logarithm is -inf.
+    distance to the target: no smooth surrogate can follow a kink. The gain then has the shape of a tent,
+    which is averaged over the density of f. Where nothing can be gained the logarithm is -inf.
     """
     value, _, _ = log_expected_approach_slopes(mean, sd, target, miss)
     return value

@@ -1,4 +1,4 @@
-"""Gradient polish: climb the expected improvement from good recipes to better ones, never out of bounds."""
+"""Gradient polish: climb a score from good recipes to better ones, never out of bounds."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 
-from labctl_models.acquisition.improvement import (
-    log_expected_improvement_at,
-    log_expected_improvement_slopes_at,
-)
-from labctl_models.surrogates.protocol import Averaged, Differentiable
+from labctl_models.acquisition.score import FLAT
 from labctl_models.threads import one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from labctl_models.acquisition.weighed import Weight
-    from labctl_models.surrogates.protocol import Array, Fitted
+    from labctl_models.acquisition.score import Score
+    from labctl_models.surrogates.protocol import Array
 
 MAX_STEPS = 50
-# Central differences lose the least to rounding at about the cube root of the double's precision.
-DIFFERENCE = 6e-6
 # What rounding may leave in a constraint that holds.
 SLACK = 1e-9
-FLAT = -1e25
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +46,15 @@ class Ascent:
 
 
 def ascend(
-    fitted: Fitted,
-    incumbent: float,
+    score: Score,
     starts: Array,
     *,
     free: Sequence[int],
     lower: Array,
     upper: Array,
     constraints: Sequence[Linear] = (),
-    weight: Weight | None = None,
 ) -> Ascent:
-    """Climb log expected improvement over `incumbent` from each start (s x d), one end for each start.
-
-    With a weight, the product of expected improvement and weight is climbed.
+    """Climb a score from each start (s x d), one end for each start.
 
     Only the columns in `free` move, within lower and upper (both (d,)); the others (choices, settings held
     for a batch) stay at the start's values. No end is worse than its start or breaks a constraint beyond
@@ -78,53 +67,16 @@ def ascend(
     lower, upper = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     columns = np.asarray(sorted(set(free)), dtype=np.intp)
     cage = _Cage.around(X, columns, lower, upper, constraints)
-    hill = _Hill(fitted, incumbent, weight)
-    value = hill.height(X)
+    value = score.log(X)
     if len(columns) == 0:
         return Ascent(X, value)
     with one_thread():
         for row, start in enumerate(X.copy()):
-            end = cage.hold(start, _climb(hill, start, cage))
-            reached = float(hill.height(end[None])[0])
+            end = cage.hold(start, _climb(score, start, cage))
+            reached = float(score.log(end[None])[0])
             if reached > value[row]:
                 X[row], value[row] = end, reached
     return Ascent(X, value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Hill:
-    """What is climbed: log expected improvement, plus the log of the weight if there is one."""
-
-    fitted: Fitted
-    incumbent: float
-    weight: Weight | None
-
-    def height(self, X: Array) -> Array:
-        """The height (q,) at the rows of X (q x d)."""
-        value = log_expected_improvement_at(self.fitted, X, self.incumbent)
-        return value if self.weight is None else value + self.weight.log(X)
-
-    def rise(self) -> Callable[[Array], tuple[float, Array]]:
-        """The function x (d,) -> height and its slope (d,), by the surrogate's own slopes if any."""
-        fitted, weight = self.fitted, self.weight
-        if not isinstance(fitted, Averaged | Differentiable):
-            return self._by_differences
-        smooth = fitted
-
-        def by_slopes(x: Array) -> tuple[float, Array]:
-            value, slope = log_expected_improvement_slopes_at(smooth, x[None], self.incumbent)
-            if weight is not None:
-                log_weight, its_slope = weight.log_with_slopes(x[None])
-                value, slope = value + log_weight, slope + its_slope
-            return float(value[0]), slope[0]
-
-        return by_slopes
-
-    def _by_differences(self, x: Array) -> tuple[float, Array]:
-        d = len(x)
-        shifts = DIFFERENCE * np.eye(d)
-        value = np.maximum(self.height(np.vstack([x, x + shifts, x - shifts])), FLAT)
-        return float(value[0]), (value[1 : d + 1] - value[d + 1 :]) / (2.0 * DIFFERENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +154,15 @@ def _longest(longest: float, spare: Array, use: Array) -> float:
     return min(longest, float((np.maximum(spare[tight], 0.0) / use[tight]).min()))
 
 
-def _climb(hill: _Hill, start: Array, cage: _Cage) -> Array:
+def _climb(score: Score, start: Array, cage: _Cage) -> Array:
     """Where the optimiser goes from one start: a full recipe (d,), not yet held to the constraints."""
-    rise = hill.rise()
     columns = cage.columns
 
     def fall(moved: Array) -> tuple[float, Array]:
         x = start.copy()
         x[columns] = np.clip(moved, cage.lower, cage.upper)
-        value, slope = rise(x)
+        heights, slopes = score.log_with_slopes(x[None])
+        value, slope = float(heights[0]), slopes[0]
         # Where no improvement is possible at all there is no slope either, and the optimiser stops.
         return -max(value, FLAT), -slope[columns]
 

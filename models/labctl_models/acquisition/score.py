@@ -157,12 +157,13 @@ class Product:
 
     def log(self, X: Array) -> Array:
         """Logarithm (q,) at the rows of X (q x d)."""
-        return np.asarray(np.sum([factor.log(X) for factor in self.factors], axis=0), dtype=np.float64)
+        return np.asarray(sum((factor.log(X) for factor in self.factors), np.zeros(len(X))), dtype=np.float64)
 
     def log_with_slopes(self, X: Array) -> tuple[Array, Array]:
         """The same and its slope by x (q x d)."""
         each = [factor.log_with_slopes(X) for factor in self.factors]
-        return np.sum([value for value, _ in each], axis=0), np.sum([slope for _, slope in each], axis=0)
+        value = sum((value for value, _ in each), np.zeros(len(X)))
+        return np.asarray(value), np.asarray(sum((slope for _, slope in each), np.zeros_like(X)))
 
 
 def by_differences(score: Score, X: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,18 +17,6 @@ FLOOR = 0.05
 A region declared hopeless is then tried again once it promises twenty times what is left elsewhere: not
 while there is something better to do, and not never.
 """
-
-
-class Weight(Protocol):
-    """A factor above 0 on the value of a recipe, told as its logarithm; logarithms of several add up."""
-
-    def log(self, X: Array) -> Array:
-        """Log of the factor (q,) at the rows of X (q x d)."""
-        ...
-
-    def log_with_slopes(self, X: Array) -> tuple[Array, Array]:
-        """The same and its slope by x (q x d); for few rows."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

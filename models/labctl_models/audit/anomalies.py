@@ -90,8 +90,8 @@ class AnomalyCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(sure / known, medium=ODD_MEDIUM, high=ODD_HIGH),
-                title=f"{len(found.rows)} outcomes surprise the model; row {first + 1} lies "
-                f"{abs(z[first]):.1f} standard deviations off",
+                title=f"{len(found.rows)} outcomes surprise the model; row {first + 1} "
+                f"{_how_far(table, found)}",
                 value=float(len(found.rows)),
                 expected=0.0,
                 meaning="Each is a fault, an unrecorded influence or a discovery; at most a tenth of them "
@@ -101,3 +101,11 @@ class AnomalyCheck:
                 detail={"rows": found.rows, "z": z, "q": found.q[found.rows], "sure": sure},
             )
         ]
+
+
+def _how_far(table: AuditTable, found: Anomalies) -> str:
+    """How surprising the first row is: in standard deviations, or how rarely its class would be recorded."""
+    first = found.rows[0]
+    if table.outcome == "classification":
+        return f"has a class that one in {1.0 / max(found.p[first], 1e-9):,.0f} such rows should have"
+    return f"lies {abs(float(found.z[first])):.1f} standard deviations off"

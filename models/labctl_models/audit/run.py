@@ -55,7 +55,7 @@ RESIDUALS = "residuals"
 WHY_NOT: Mapping[str, str] = {
     "pool": "there is no pool of candidates to compare the table with",
     "residuals": "there are too few outcomes that vary for residuals of any model",
-    "z": "there are too few outcomes that vary, or too few of a class, to learn how far predictions may be off",
+    "z": "there are too few outcomes, or too few of a class, to learn how far predictions may be off",
     "arms": "the table does not say why its recipes were chosen",
     "order": "the table does not say in which order it was measured",
 }

@@ -123,16 +123,16 @@ class SuccessShareCheck:
             rate = min(max(hits / inside, 0.5 / inside), 1.0 - 0.5 / inside)
             return rate, p, f"random arm, {hits} of {inside}, 95 % interval {low:.2g} to {high:.2g}"
         if table.pool_scores is not None and len(table.pool_scores) >= FEWEST_SCORES:
-            found = estimated_rate(table.pool_scores, trained_rate=trained, seed=seed)
+            of_pool = estimated_rate(table.pool_scores, trained_rate=trained, seed=seed)
         elif table.pool is not None:
-            found = shifted_rate(*unseen_scores(table, seed=seed), seed=seed)
+            of_pool = shifted_rate(*unseen_scores(table, seed=seed), seed=seed)
         else:
             raise NotApplicableError(
                 "nobody knows how often recipes succeed: no true rate is stated, no row was drawn at random, "
                 "and there are no candidates to estimate it from"
             )
-        interval = f"95 % interval {found.low:.2g} to {found.high:.2g}"
-        return found.value, found.p, f"estimated from the scores of the candidates, {interval}"
+        interval = f"95 % interval {of_pool.low:.2g} to {of_pool.high:.2g}"
+        return of_pool.value, of_pool.p, f"estimated from the scores of the candidates, {interval}"
 
 
 @dataclass(frozen=True, slots=True)

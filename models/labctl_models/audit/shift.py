@@ -1,4 +1,4 @@
-"""The rate of success among candidates that nobody has tried, from the scores of a classifier of the table."""
+"""The rate of success among candidates that nobody has tried, from the scores of a classifier."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def shifted_rate(
         rows, candidates = _resampled(rng, n, count), _resampled(rng, len(x), count)
         if begin == 0:
             rows[0], candidates[0] = 1.0, 1.0
-        rate = np.clip(rows @ success / n, 0.5 / n, 1.0 - 0.5 / n)
-        found.append(_most_likely(candidates, calibrated(platt(own, success, rows), x), rate))
-        trained.append(rate)
+        share = np.clip(rows @ success / n, 0.5 / n, 1.0 - 0.5 / n)
+        found.append(_most_likely(candidates, calibrated(platt(own, success, rows), x), share))
+        trained.append(share)
     rates = np.concatenate(found)
     if _differ(x, own, success, float(rates[0])) <= SIGNIFICANT:
         raise NotApplicableError(
@@ -139,7 +139,8 @@ def unseen_scores(table: AuditTable, *, seed: int) -> tuple[Array, Array, Array]
 
 def _log_odds(scores: Array) -> Array:
     with np.errstate(divide="ignore"):
-        return np.clip(logit(np.asarray(scores, dtype=np.float64)), -FARTHEST, FARTHEST)
+        odds = logit(np.asarray(scores, dtype=np.float64))
+    return np.asarray(np.clip(odds, -FARTHEST, FARTHEST), dtype=np.float64)
 
 
 def _resampled(rng: np.random.Generator, n: int, count: int) -> Array:
@@ -174,7 +175,7 @@ def _summed_up(rates: Array, trained: Array | float) -> Rate:
 
 
 def _differ(x: Array, own: Array, success: Array, rate: float) -> float:
-    """p of Kolmogorov and Smirnov's distance between the candidates and the mixture at this rate.
+    """How likely so large a distance (Kolmogorov, Smirnov) of candidates and mixture is at this rate: p.
 
     Each part of the mixture counts as many rows as it has; the rate was fitted, which makes p too large,
     never too small.

@@ -25,12 +25,13 @@ LEAST = 1e-300
 
 
 def regression_z(X: Array, unseen: Array, y: Array, *, seed: int) -> Array:
-    """How surprising each value y (n,) is, as a normal deviate, given predictions `unseen` (n,) of rows X (n x d).
+    """How surprising each value y (n,) is after held-out predictions (n,), as a normal deviate z (n,).
 
-    Each residual is divided by the typical residual of its neighbourhood, which a forest predicts from the other
-    rows and from the prediction, so that a noisy region is no region of faults. What then remains is heavier in its tails than a
-    normal distribution; a Student distribution is fitted to it, with the largest twentieth counted as
-    large but not measured, and each quotient becomes the normal deviate of the same tail probability.
+    Each residual is divided by the typical one of its neighbourhood, which a forest predicts from the other
+    rows of X (n x d) and from the prediction, so that a noisy region is no region of faults. What remains
+    is heavier in its tails than a normal distribution; a Student distribution is fitted to it, with the
+    largest twentieth counted as large but not measured, and each quotient becomes the normal deviate of
+    the same tail probability.
     """
     residuals = y - unseen
     ratio = residuals / _local_size(np.column_stack([X, unseen]), residuals, seed=seed)

@@ -95,7 +95,9 @@ def decide(
 
     1. A source that is not proven is tried, at a recipe whose target is known, as long as all such
        sources together have cost at most `TRIAL_SHARE` of the target.
-    2. With sources that help, the recipe and source of most information per cost, unless that is the target.
+    2. With sources that help, the recipe and source of most information per cost, unless that is the target
+       or cheap readings since the last one of the target have cost as much as another: what the guard
+       knows, it knows from target readings.
     3. The target is measured where its expected improvement is highest, which is where it pays; by `alone`
        (a surrogate of the target only, as another strategy has it) when no source helps.
 
@@ -117,7 +119,8 @@ def decide(
     target = readings.target
     if judged.together is not None:
         cheap = most_informative(judged.together, options, judged.used, seed=seed)
-        if cheap is not None and (cheap.source != target or not options.allowed[:, target].any()):
+        stuck = not options.allowed[:, target].any()
+        if cheap is not None and (stuck or (cheap.source != target and not _due(readings, options))):
             return cheap
     fitted = judged.together.at_target() if judged.together is not None else alone
     if fitted is None and judged.alone is not None:
@@ -141,7 +144,8 @@ def most_informative(
         rate = nats / options.cost[rows, source]
         top = int(rate.argmax())
         if pick is None or rate[top] > pick.value:
-            because = f"it tells {nats[top]:.2g} nats about the best response for {options.cost[rows[top], source]:g}"
+            price = options.cost[rows[top], source]
+            because = f"it tells {nats[top]:.2g} nats about the best response of the target for {price:g}"
             pick = Pick(int(rows[top]), source, "inform", float(rate[top]), because)
     return pick
 
@@ -157,6 +161,13 @@ def best_target(fitted: Fitted, readings: Readings, options: Options) -> Pick:
     top = int(value.argmax())
     because = f"the target's expected improvement on {incumbent:.4g} is highest here"
     return Pick(int(rows[top]), target, "target", float(value[top]), because)
+
+
+def _due(readings: Readings, options: Options) -> bool:
+    """Whether the readings since the last one of the target have cost as much as the target does."""
+    last = np.flatnonzero(readings.source == readings.target)[-1]
+    typical = np.median(options.cost, axis=0)
+    return bool(typical[readings.source[last + 1 :]].sum() >= typical[readings.target])
 
 
 def _trial(readings: Readings, judged: Judged, options: Options, spent: Array) -> Pick | None:

@@ -22,7 +22,7 @@ WITH_EACH_OTHER = (0.5, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Coregion:
-    """The covariance B (m x m) of m sources at one recipe, from phi = (log amplitudes (m), atanh z (the rest)).
+    """The covariance B (m x m) of m sources at one recipe, from phi = (log amplitudes (m), atanh z).
 
     B = diag(a) L L' diag(a), where L L' is a correlation matrix. Row i of L comes from partial correlations
     z_ik, k < i, by L_ij = z_ij Π_{k<j} √(1 - z_ik²): any z in (-1, 1) gives a valid matrix (Lewandowski,

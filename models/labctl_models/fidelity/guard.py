@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.stats import norm, t
 
 from labctl_models.fidelity.surrogate import FidelityProcess, FittedFidelities
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from labctl_models.fidelity.readings import Readings
     from labctl_models.surrogates.protocol import Array
 
@@ -19,11 +22,16 @@ FEWEST = 5
 """Readings of target and source below which nothing is judged: a standard error of four is a guess."""
 MARGIN = 0.1
 """Nats per target reading that a source has to earn; a tenth is an sd of the target that is 10 % smaller."""
-LEVEL = 0.99
+LEVEL = 0.975
+CHANCE = 2.0
+"""Nats, over all target readings, that the pair's further hyperparameters gain by being fitted to them: an
+Akaike correction for two, the correlation and what the source does to lengthscales and noise."""
 LARGEST = 3.0
 """A single reading speaks for or against a source with no more nats than this."""
-PATIENCE = 15
-"""Target readings after which a source that is still undecided counts as no help."""
+PATIENCE = 10
+"""Target readings after which a source whose gain is still below the margin counts as no help."""
+SAME = 1e-9
+"""Recipes no farther apart than this are one."""
 
 Standing: TypeAlias = Literal["helps", "unproven", "dropped"]
 
@@ -37,7 +45,8 @@ class Judgement:
         used: Whether its readings take part in predicting the target.
         standing: "helps", "unproven" while the evidence is open, or "dropped" for no help or harm.
         because: The reason in one sentence.
-        gain: Mean gain in log predictive density (nats per target reading) by the source; NaN unjudged.
+        gain: Mean gain in log predictive density (nats per target reading) by the source, less what fitted
+            hyperparameters gain by chance; NaN unjudged.
         low, high: The interval of that gain at `LEVEL` on either side.
         target_readings: How many target readings the gain is the mean of.
         source_readings: How many readings the source has.
@@ -81,8 +90,9 @@ class Judged:
 def judge(readings: Readings, *, seed: int, before: Judged | None = None) -> Judged:
     """Judge every cheap source by the target readings, each predicted from all the others.
 
-    Compared are a process of source and target with the same process of the target alone, by the
-    log density that each gives to a target reading left out, paired reading by reading. Nothing but the
+    Compared are a process of source and target with a process of the target alone, by the log density
+    that each gives to a target reading left out, paired reading by reading (`_gains`). A source helps when
+    it does where it was read itself, and does no harm on the whole of the target readings. Nothing but the
     readings decides, so a dropped source comes back when they change; `before`, the judgement of fewer
     readings, only makes the fits quicker.
     """
@@ -93,7 +103,8 @@ def judge(readings: Readings, *, seed: int, before: Judged | None = None) -> Jud
         return Judged(waiting, None, (None,) * len(cheap), None)
     alone = _fit(readings.alone(), seed, None if before is None else before.alone)
     without = _left_out_density(alone)
-    judgements, pairs = [], []
+    judgements: list[Judgement] = []
+    pairs: list[FittedFidelities | None] = []
     for s in cheap:
         if readings.count(s) < FEWEST:
             judgements.append(_waiting(readings, s))
@@ -101,8 +112,7 @@ def judge(readings: Readings, *, seed: int, before: Judged | None = None) -> Jud
             continue
         pair = _fit(readings.pair(s), seed, None if before is None else before.pairs[s])
         pairs.append(pair)
-        gains = np.clip(_left_out_density(pair) - without, -LARGEST, LARGEST)
-        judgements.append(_judgement(s, gains, readings.count(s), float(pair.correlations[0])))
+        judgements.append(_judgement(s, _gains(pair, without), _shared(pair), pair))
     used = [judgement.source for judgement in judgements if judgement.used]
     together = None
     if used:
@@ -127,25 +137,69 @@ def _left_out_density(fitted: FittedFidelities) -> Array:
     return np.asarray(norm.logpdf(target.y, belief.mean, spread), dtype=np.float64)
 
 
-def _judgement(source: int, gains: Array, count: int, correlation: float) -> Judgement:
+def _gains(pair: FittedFidelities, without: Array) -> Array:
+    """By how many nats the pair predicts each target reading better than the target alone.
+
+    The target alone is taken twice: fitted for itself, and as the pair has it when the source's readings
+    are taken away. A source that only leads to luckier hyperparameters beats the first but not the second,
+    and the smaller mean counts.
+    """
+    with_source = _left_out_density(pair)
+    bereft = _left_out_density(pair.with_rows(np.flatnonzero(pair.source == 1)))
+    each = (np.clip(with_source - other, -LARGEST, LARGEST) for other in (without, bereft))
+    return min(each, key=lambda gains: float(gains.mean()))
+
+
+def _shared(pair: FittedFidelities) -> NDArray[np.bool_]:
+    """Which target readings are of a recipe that the source has read too; all, when those are too few."""
+    apart = cdist(pair.at_target().X, pair.X[pair.source == 0]).min(axis=1)
+    shared = apart <= SAME
+    return shared if shared.sum() >= FEWEST else np.ones(len(shared), dtype=np.bool_)
+
+
+def _judgement(source: int, all_gains: Array, shared: NDArray[np.bool_], pair: FittedFidelities) -> Judgement:
+    gains = all_gains[shared]
     n = len(gains)
-    gain = float(gains.mean())
+    gain = float(gains.mean()) - CHANCE / n
     reach = float(t.ppf(LEVEL, n - 1)) * float(gains.std(ddof=1)) / math.sqrt(n)
     low, high = gain - reach, gain + reach
+    harmless = float(all_gains.mean()) - CHANCE / len(all_gains) > 0.0
     found = f"{gain:+.2f} nats per reading, {low:+.2f} to {high:+.2f}, over {n} left-out readings"
     standing: Standing
-    if gain > MARGIN and low > 0.0:
+    if gain > MARGIN and low > 0.0 and harmless:
         standing, because = "helps", f"source {source} predicts the target better than none ({found})"
     elif gain < -MARGIN and high < 0.0:
         standing, because = "dropped", f"source {source} misleads about the target ({found})"
-    elif high < MARGIN or n >= PATIENCE:
+    elif high < MARGIN or (n >= PATIENCE and gain < MARGIN):
         standing, because = "dropped", f"source {source} does not help to predict the target ({found})"
     else:
         standing, because = "unproven", f"whether source {source} helps is still open ({found})"
-    return Judgement(source, standing == "helps", standing, because, gain, low, high, n, count, correlation)
+    return Judgement(
+        source=source,
+        used=standing == "helps",
+        standing=standing,
+        because=because,
+        gain=gain,
+        low=low,
+        high=high,
+        target_readings=n,
+        source_readings=int((pair.source == 0).sum()),
+        correlation=float(pair.correlations[0]),
+    )
 
 
 def _waiting(readings: Readings, source: int) -> Judgement:
     have, target = readings.count(source), readings.count(readings.target)
     because = f"source {source} is judged from {FEWEST} readings on ({have} of it, {target} of the target)"
-    return Judgement(source, False, "unproven", because, math.nan, math.nan, math.nan, target, have, math.nan)
+    return Judgement(
+        source=source,
+        used=False,
+        standing="unproven",
+        because=because,
+        gain=math.nan,
+        low=math.nan,
+        high=math.nan,
+        target_readings=target,
+        source_readings=have,
+        correlation=math.nan,
+    )

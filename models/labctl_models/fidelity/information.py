@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import erfcx
 
 from labctl_models.surrogates.data import checked_rows
 from labctl_models.surrogates.evidence import factorise
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from labctl_models.fidelity.surrogate import FittedFidelities, Joint
     from labctl_models.surrogates.protocol import Array
 
-LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+SQRT_HALF = math.sqrt(0.5)
 SHORTLIST = 400
 DRAWS = 64
 
@@ -51,11 +52,14 @@ def information(joint: Joint, best: Array) -> Array:
     Gonzalez and Rayson, GIBBON, J. Mach. Learn. Res. 22, 235 (2021), for multi-fidelity max-value entropy
     search (Takeno et al., ICML 2020).
     """
-    sd = np.where(joint.sd > 0.0, joint.sd, 1.0)
+    # A subnormal sd cannot be divided by, and nothing is left to tell about such a response.
+    certain = joint.sd < np.finfo(np.float64).tiny
+    sd = np.where(certain, 1.0, joint.sd)
     total = np.zeros(len(sd))
     for value in best:
-        gamma = (value - joint.mean) / sd
-        ratio = np.exp(-0.5 * gamma * gamma - LOG_SQRT_2PI - log_ndtr(gamma))
+        # Above 30 nothing is told and below -1e4 all that there is; in between the quotient keeps its digits.
+        gamma = np.clip((value - joint.mean) / sd, -1e4, 30.0)
+        ratio = SQRT_2_OVER_PI / erfcx(-gamma * SQRT_HALF)
         share = np.clip(ratio * (gamma + ratio), 0.0, 1.0 - 1e-12)
         total -= 0.5 * np.log1p(-(joint.correlation**2) * share)
-    return np.where(joint.sd > 0.0, total / len(best), 0.0)
+    return np.where(certain, 0.0, total / len(best))

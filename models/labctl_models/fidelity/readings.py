@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Readings:
     """n readings: recipe X (n x d, unit cube), source (n,) from 0 to m - 1, and y (n,) in its source's units.
 
-    The last source is the target. A recipe that was read by several sources stands there several times.
+    The last source is the target. Readings stand in the order in which they were begun. A recipe that was
+    read by several sources stands there several times.
 
     Raises:
         ValueError: a part is empty, not finite or of mismatched shape, or a source is not below m.

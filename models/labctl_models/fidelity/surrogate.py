@@ -218,6 +218,12 @@ class FittedFidelities:
             (z - self.alpha / precision) * scale + self.shift[self.source], np.sqrt(variance) * scale
         )
 
+    def with_rows(self, rows: NDArray[np.intp]) -> FittedFidelities:
+        """The same hyperparameters and units with only these of the measurements."""
+        remark = f"Made with {len(rows)} of {len(self.y)} measurements without fitting again."
+        card = replace(self.card, n=len(rows), remarks=(*self.card.remarks, remark))
+        return self._with(self.X[rows], self.source[rows], self.y[rows], card)
+
     def condition_on(self, X_new: ArrayLike, source: ArrayLike, y_new: ArrayLike) -> FittedFidelities:
         """The same hyperparameters with further measurements, real or supposed (pending experiments).
 
@@ -226,15 +232,17 @@ class FittedFidelities:
         """
         X_new, y_new = checked(X_new, y_new)
         X_new, new_source = self._query(X_new, source)
-        X, y = np.vstack([self.X, X_new]), np.concatenate([self.y, y_new])
+        remark = f"Conditioned on {len(y_new)} further measurements without fitting again."
+        card = replace(self.card, n=len(self.y) + len(y_new), remarks=(*self.card.remarks, remark))
         source = np.concatenate([self.source, new_source])
+        return self._with(np.vstack([self.X, X_new]), source, np.concatenate([self.y, y_new]), card)
+
+    def _with(self, X: Array, source: NDArray[np.intp], y: Array, card: Card) -> FittedFidelities:
         z = y / self.scale[source] - self.shift[source] / self.scale[source]
         problem = FidelityProblem(X - X.mean(axis=0), source, z, self.m)
         with one_thread():
             factor = factorise(problem.covariance(self.unknowns))
             alpha = factor.solve(z)
-        remark = f"Conditioned on {len(y_new)} further measurements without fitting again."
-        card = replace(self.card, n=len(y), remarks=(*self.card.remarks, remark))
         return replace(self, X=X, source=source, y=y, factor=factor, alpha=alpha, card=card)
 
     def at_target(self) -> AtTarget:

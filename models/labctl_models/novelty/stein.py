@@ -24,7 +24,7 @@ def usual_variance(n: int, p: int) -> float:
     Density Estimation, 1992). A kernel that stays 1 wide sees the outer edge of the observed alone; outcomes
     in gaps between them, which a growing archive could tell apart, are never novel to it.
     """
-    return max(n, 1) ** (-2.0 / (p + 4))
+    return float(max(n, 1) ** (-2.0 / (p + 4)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Factor:
         return np.asarray(x, dtype=np.float64)
 
     def inverse_lower(self) -> Array:
-        """L⁻¹ (n x n), lower triangular, for many right-hand sides: a product is twice as quick as a solve."""
+        """L⁻¹ (n x n), lower triangular; for many right-hand sides its product is quicker than a solve."""
         inverse = np.zeros_like(self.lower, order="F")
         _invert_triangle(self.lower, inverse, 0, len(inverse))
         return inverse

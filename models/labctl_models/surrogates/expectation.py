@@ -81,7 +81,8 @@ def propagate(
         low: (m,) lower ends of the intervals, minus infinity where open.
         high: (m,) upper ends, above the lower ones, infinity where open.
         start: sites of a similar problem, to begin with.
-        close: largest change of the responses' means, in their standard deviations, that counts as none.
+        close: largest change that counts as none: of a mean in standard deviations, or of a variance as a
+            share of itself.
     """
     spread = np.sqrt(np.diagonal(covariance))
     precision = np.full(len(mean), LEAST_PRECISION) if start is None else start.precision
@@ -95,9 +96,10 @@ def propagate(
         # Where an interval tells nothing, so does its slope, and the reading is put where it is expected.
         new_natural = (found.slope + state.without * found.curvature) / left
         new_natural = np.where(new_precision > LEAST_PRECISION, new_natural, LEAST_PRECISION * state.without)
-        # How far the means would move if each site alone were changed.
-        moved = new_natural - natural - (new_precision - precision) * state.mean
-        change = float(np.abs(moved * state.variance / spread).max(initial=0.0))
+        # How far means, in standard deviations, and variances, as shares, move if each site alone changes.
+        tighter = new_precision - precision
+        moved = (new_natural - natural - tighter * state.mean) * state.variance / spread
+        change = float(np.maximum(np.abs(moved), np.abs(tighter * state.variance)).max(initial=0.0))
         if change < close or sweep == MOST_SWEEPS:
             return state.sites(float(found.log_probability.sum()), sweep)
         if change > 0.9 * before:

@@ -24,15 +24,23 @@ LEAST_ROWS = 256
 FEW = 4
 """Fewer recipes than one for so many rows of data are solved for one by one."""
 SLICES = 8
-"""Into how many slices L⁻¹ is cut: its zeros above the diagonal are then skipped but for 1 / SLICES of them."""
+"""Into how many slices L⁻¹ is cut, so that all but a few of the zeros above its diagonal are skipped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Swept:
-    """What the data say about q recipes, standardised: the mean less its constant (q,) and 1 - variance (q,)."""
+    """What the data say about q recipes, standardised.
+
+    Attributes:
+        mean: (q,) posterior mean less the constant mean.
+        explained: (q,) prior variance 1 less the posterior variance.
+        whitened: V = L⁻¹ k(data, X), as columns of V (n x b) and the rows of X that they belong to; none
+            where it was not to be kept.
+    """
 
     mean: Array
     explained: Array
+    whitened: tuple[tuple[slice, Array], ...]
 
 
 def sweep(
@@ -42,30 +50,34 @@ def sweep(
     factor: Factor,
     alpha: Array,
     *,
-    whitened: Array | None = None,
+    keep: bool = False,
     entries: int = BLOCK_ENTRIES,
 ) -> Swept:
     """Posterior at the rows of X (q x d) given `data` (n x d), by the inverse of the Cholesky factor L.
 
-    With V = L⁻¹ k(data, X), the mean is k(X, data) alpha and the explained variance the sum of V's squares
-    over each column. All memory beside the results is a few blocks of `entries` numbers and L⁻¹; `whitened`
-    (n x q) takes V where it is given.
+    The mean is k(X, data) alpha and the explained variance the sum of the squares in each column of V. All
+    memory beside the results is a few blocks of `entries` numbers and L⁻¹, and with `keep` the 8 n q bytes
+    of V.
     """
     q, n = len(X), len(data)
-    swept = Swept(np.empty(q), np.zeros(q))
+    mean, explained = np.empty(q), np.zeros(q)
     # For few recipes the inverse costs more than it saves.
     slices = _slices(factor.inverse_lower()) if FEW * q > n else []
+    # In one piece, because that is what the system gives in large pages.
+    kept = np.empty(n * q if keep else 0)
+    whitened: list[tuple[slice, Array]] = []
     for block, k in correlations(X, data, lengthscales, entries=entries):
-        swept.mean[block] = alpha @ k
-        if not slices:
-            pieces = [(0, np.asarray(dtrsm(1.0, factor.lower, k, lower=1)))]
+        mean[block] = alpha @ k
+        V = kept[n * block.start : n * block.stop].reshape(n, -1) if keep else np.empty_like(k)
+        if slices:
+            for begin, rows in slices:
+                np.matmul(rows, k[: rows.shape[1]], out=V[begin : begin + len(rows)])
         else:
-            pieces = [(begin, rows @ k[: rows.shape[1]]) for begin, rows in slices]
-        for begin, v in pieces:
-            swept.explained[block] += np.einsum("ij,ij->j", v, v)
-            if whitened is not None:
-                whitened[begin : begin + len(v), block] = v
-    return swept
+            V[:] = dtrsm(1.0, factor.lower, k, lower=1)
+        explained[block] = np.einsum("ij,ij->j", V, V)
+        if keep:
+            whitened.append((block, V))
+    return Swept(mean, explained, tuple(whitened))
 
 
 def _slices(inverse: Array) -> list[tuple[int, Array]]:
@@ -79,20 +91,18 @@ def correlations(
 ) -> Iterator[tuple[slice, Array]]:
     """Matérn-5/2 correlation k (n x b) of the data (n x d) with b rows of X at a time, and which rows.
 
-    √5 and the squares of both lengths go into one product of matrices, (-2a, |a|², 1)·(b, 1, |b|²), so that
+    √5 and the squares of both lengths go into one product of matrices, (-2a, 1, |a|²)·(b, |b|², 1), so that
     few passes over the block remain. The array is overwritten by the next one.
     """
+    n, d = data.shape
     centre, unit = data.mean(axis=0), SQRT5 / lengthscales
-    n = len(data)
-    left = _with_squares((data - centre) * unit, -2.0)
-    rows = max(1, entries // n) if entries < BLOCK_ENTRIES else max(LEAST_ROWS, entries // n)
-    rows = max(1, min(rows, len(X)))
-    space = np.empty((3, n * rows))
+    left = _augmented(data, centre, unit, np.empty((n, d + 2)))[:, [*range(d), d + 1, d]]
+    left[:, :d] *= -2.0
+    rows = max(1, min(max(entries // max(n, d), min(LEAST_ROWS, entries // LEAST_ROWS)), len(X)))
+    space, recipes = np.empty((3, n * rows)), np.empty((rows, d + 2))
     for begin in range(0, len(X), rows):
         block = slice(begin, min(begin + rows, len(X)))
-        right = _with_squares((X[block] - centre) * unit, 1.0)
-        # The columns of |a|² and 1 meet 1 and |b|².
-        right[:, [-2, -1]] = right[:, [-1, -2]]
+        right = _augmented(X[block], centre, unit, recipes[: block.stop - begin])
         s, decay, k = (part[: n * len(right)].reshape(n, len(right)) for part in space)
         np.matmul(left, right.T, out=s)
         np.maximum(s, 0.0, out=s)
@@ -108,6 +118,11 @@ def correlations(
         yield block, k
 
 
-def _with_squares(A: Array, factor: float) -> Array:
-    """(factor · a, |a|², 1) for each row a of A (q x d): q x (d + 2)."""
-    return np.column_stack([factor * A, np.einsum("ij,ij->i", A, A), np.ones(len(A))])
+def _augmented(X: Array, centre: Array, unit: Array, out: Array) -> Array:
+    """Rows (b, |b|², 1) with b = (x - centre) · unit for each row x of X (q x d), into out (q x (d + 2))."""
+    scaled = out[:, :-2]
+    np.subtract(X, centre, out=scaled)
+    scaled *= unit
+    np.einsum("ij,ij->i", scaled, scaled, out=out[:, -2])
+    out[:, -1] = 1.0
+    return out

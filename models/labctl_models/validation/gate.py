@@ -27,12 +27,15 @@ class Verdict:
         reason: In words, with numbers.
         winner: The candidate that the level speaks of; None where none may be called better.
         evidence: Named numbers; errors are mean errors over clusters.
+        undecided: Whether the answer is no for want of rows or time: a gain was seen, but not one that
+            can be told from chance, or a candidate was never judged.
     """
 
     level: Level
     reason: str
     winner: str | None
     evidence: Mapping[str, float] = field(default_factory=dict)
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ class Evidence:
         nearest_loco: The same on held-out clusters.
         over_nearest: Paired gain over the nearest neighbour on held-out clusters.
         over_mean: Paired gain over the mean on held-out clusters.
-        over_mean_shuffled: Paired gain over the mean on shuffled folds.
+        over_mean_shuffled: Its paired gain over the mean on shuffled folds.
+        name_near: The best candidate on shuffled folds, often another one.
+        error_near: That one's error on shuffled folds.
+        near_over_mean: That one's paired gain over the mean on shuffled folds.
     """
 
     name: str
@@ -62,17 +68,23 @@ class Evidence:
     over_nearest: Difference
     over_mean: Difference
     over_mean_shuffled: Difference
+    name_near: str
+    error_near: float
+    near_over_mean: Difference
 
 
 def gate(evidence: Evidence) -> Verdict:
     """The verdict, by these rules in this order (standard errors are paired over clusters).
 
-    1. Not better than the mean by more than 2 even on shuffled folds: "lookup table" without a winner.
+    1. Neither the best on clusters nor the best on shuffled folds is better than the mean by more than 2 on
+       shuffled folds: "lookup table" without a winner.
     2. Not better than the nearest neighbour by more than 2 on held-out clusters: "lookup table".
-    3. Not better than the mean by more than 2 on held-out clusters: "interpolation only".
-    4. Of the skill on shuffled folds, 1 - error / error of the mean, less than half remains on held-out
+    3. Not better than the mean by more than 2 on shuffled folds: "lookup table", since a gain on clusters
+       alone is luck.
+    4. Not better than the mean by more than 2 on held-out clusters: "interpolation only".
+    5. Of the skill on shuffled folds, 1 - error / error of the mean, less than half remains on held-out
        clusters: "interpolation only".
-    5. Otherwise "trusted".
+    6. Otherwise "trusted".
     """
     e = evidence
     skill_shuffled, skill_loco = _skill(e.shuffled, e.mean_shuffled), _skill(e.loco, e.mean_loco)
@@ -93,45 +105,62 @@ def gate(evidence: Evidence) -> Verdict:
         "gain_over_mean_se": e.over_mean.standard_error,
         "gain_over_mean_shuffled": e.over_mean_shuffled.gain,
         "gain_over_mean_shuffled_se": e.over_mean_shuffled.standard_error,
+        "error_best_shuffled": e.error_near,
+        "gain_best_shuffled": e.near_over_mean.gain,
+        "gain_best_shuffled_se": e.near_over_mean.standard_error,
         "clusters": float(e.over_nearest.clusters),
     }
-    level, reason, winner = _rule(e, skill_shuffled, skill_loco, retained)
-    return Verdict(level, reason, winner, numbers)
+    level, reason, winner, wanting = _rule(e, skill_shuffled, skill_loco, retained)
+    if wanting is None or wanting.gain <= 0.0:
+        return Verdict(level, reason, winner, numbers)
+    if math.isfinite(needed := wanting.needed(STANDARD_ERRORS)):
+        reason += f" With {wanting.clusters} clusters a gain below {needed:.2g} cannot be told from chance."
+    return Verdict(level, reason, winner, numbers, undecided=True)
 
 
-def _rule(e: Evidence, shuffled: float, loco: float, retained: float) -> tuple[Level, str, str | None]:
-    if not e.over_mean_shuffled.beats(STANDARD_ERRORS):
+def _rule(
+    e: Evidence, shuffled: float, loco: float, retained: float
+) -> tuple[Level, str, str | None, Difference | None]:
+    """Level, reason and winner, and the gain that was too small for a better level where that decided."""
+    known_near = e.over_mean_shuffled.beats(STANDARD_ERRORS)
+    if not known_near and not e.near_over_mean.beats(STANDARD_ERRORS):
         reason = (
             "No candidate beats predicting the mean by more than 2 standard errors, even on shuffled folds: "
-            f"the best, {e.name}, errs {e.shuffled:.3g} and the mean {e.mean_shuffled:.3g}. "
+            f"the best there, {e.name_near}, errs {e.error_near:.3g} and the mean {e.mean_shuffled:.3g}. "
             "Nothing about the outcome has been learnt from these columns."
         )
-        return "lookup table", reason, None
+        return "lookup table", reason, None, e.near_over_mean
     if not e.over_nearest.beats(STANDARD_ERRORS):
         reason = (
             f"With whole clusters held out, {e.name} errs {e.loco:.3g} and looking up the nearest measured "
             f"recipe {e.nearest_loco:.3g}; a gain of {_gain(e.over_nearest)} is not above 2 standard errors."
         )
-        return "lookup table", reason, None
+        return "lookup table", reason, None, e.over_nearest
+    if not known_near:
+        reason = (
+            f"{e.name}, the best with whole clusters held out, errs {e.shuffled:.3g} on shuffled folds and "
+            f"the mean {e.mean_shuffled:.3g}: what does not hold among neighbours is luck beyond them."
+        )
+        return "lookup table", reason, None, e.over_mean_shuffled
     if not e.over_mean.beats(STANDARD_ERRORS):
         reason = (
             f"With whole clusters held out, {e.name} errs {e.loco:.3g} and predicting the mean "
             f"{e.mean_loco:.3g}; a gain of {_gain(e.over_mean)} is not above 2 standard errors. On "
             f"shuffled folds it errs {e.shuffled:.3g}: it is good between measured recipes only."
         )
-        return "interpolation only", reason, e.name
+        return "interpolation only", reason, e.name, e.over_mean
     if retained < RETAINED:
         reason = (
             f"{e.name} removes {shuffled:.0%} of the mean's error on shuffled folds and {loco:.0%} with "
             "whole clusters held out: most of its apparent skill is interpolation."
         )
-        return "interpolation only", reason, e.name
+        return "interpolation only", reason, e.name, None
     reason = (
         f"With whole clusters held out, {e.name} errs {e.loco:.3g}, the nearest neighbour "
         f"{e.nearest_loco:.3g} and the mean {e.mean_loco:.3g}; of its skill on shuffled "
         f"folds {retained:.0%} remains."
     )
-    return "trusted", reason, e.name
+    return "trusted", reason, e.name, None
 
 
 def gate_without_regions(evidence: Evidence, why: str) -> Verdict:
@@ -141,13 +170,14 @@ def gate_without_regions(evidence: Evidence, why: str) -> Verdict:
     """
     verdict = gate(evidence)
     if verdict.level == "lookup table":
-        return replace(verdict, reason=verdict.reason.replace("whole clusters held out", "rows held out"))
+        reason = verdict.reason.replace("whole clusters held out", "rows held out")
+        return replace(verdict, reason=reason.replace("clusters a gain", "folds a gain"))
     reason = (
         f"No region could be held out, so nothing is known of recipes beyond the measured ones: {why} On "
         f"shuffled folds {evidence.name} errs {evidence.shuffled:.3g}, the nearest neighbour "
         f"{evidence.nearest_shuffled:.3g} and the mean {evidence.mean_shuffled:.3g}."
     )
-    return replace(verdict, level="interpolation only", reason=reason)
+    return replace(verdict, level="interpolation only", reason=reason, undecided=False)
 
 
 def _skill(error: float, of_mean: float) -> float:

@@ -44,14 +44,18 @@ class Difference:
         return self.gain / self.standard_error if self.standard_error > 0.0 else math.nan
 
     def beats(self, by: float) -> bool:
-        """Whether the gain is above `by` standard errors; never without a standard error.
+        """Whether the gain is above `by` standard errors; never without a standard error."""
+        return self.gain > 0.0 and self.gain > self.needed(by)
+
+    def needed(self, by: float) -> float:
+        """The gain from which on one is told from chance at `by` standard errors; NaN without any.
 
         With fewer than 5 clusters the standard error is hardly known itself, and `by` is replaced by the
         quantile of Student's t of the same level: 2 becomes 4.5 for three clusters.
         """
         if 2 <= self.clusters < FEW_CLUSTERS:  # noqa: PLR2004  one cluster has no spread
             by = float(t.ppf(norm.cdf(by), self.clusters - 1))
-        return self.gain > 0.0 and self.gain > by * self.standard_error
+        return by * self.standard_error
 
 
 def paired(task: Task, one: Mapping[Split, HeldOut], other: Mapping[Split, HeldOut]) -> Difference:

@@ -25,6 +25,29 @@ if TYPE_CHECKING:
 Status: TypeAlias = Literal["finished", "dropped", "stopped", "passed over", "failed"]
 ETA = 3
 TIE = 1.0
+LAST_CUT = 2
+"""After so many rungs nobody is dropped any more: further ones repeat what these asked."""
+HOPELESS = 3.0
+"""Standard errors behind the best after which nobody goes on, even where there is time for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is fitted next.
+
+    Attributes:
+        number: Which split it is, from 1.
+        count: How many splits there are; clocks and refusals may leave some out.
+        candidate: Name of the candidate.
+        kind: What kind of split it is.
+        k: How many folds it has.
+    """
+
+    number: int
+    count: int
+    candidate: str
+    kind: str
+    k: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +59,9 @@ class Entry:
         baseline: Whether it is a yardstick, never dropped and never the best.
         held_out: Its predictions, by split, in the order of the race.
         cpu_s: Processor seconds of all its fits and predictions.
-        status: "finished" all rungs that were run; "dropped" as hopeless after a rung; "stopped" because it
-            needed more than its equal share of the budget; "passed over" or "failed" as the reason says.
+        status: "finished" all rungs that were run; "dropped" as too far behind after a rung; "stopped"
+            because it needed more than its equal share of the budget; "passed over" or "failed" as the
+            reason says.
         reason: One sentence; empty when it finished.
     """
 
@@ -102,17 +126,19 @@ def race(
     budget_s: float,
     seed: int = 0,
     judge: str = "loco",
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[Step], None] | None = None,
     clock: Callable[[], float] = time.process_time,
 ) -> Race:
     """Run candidates over rungs of splits; X (n x d) is in the unit cube.
 
-    All candidates see the same folds, split after split, so every comparison is paired. After the first
-    rung a third of those that are no baselines goes on, besides those within 1 standard error of the best
-    on the splits of the kind `judge`: a decision by scores alone, the same on any machine. The clock only
-    stops: a split that would not fit into what is left of `budget_s` processor seconds ends the race for
-    all, and in the first rung, when not all of it can be paid for, candidates that need more than an equal
-    share (what cheap ones leave over being shared by the others) are stopped. The first split is always run.
+    All candidates see the same folds, split after split, so every comparison is paired. After the second
+    rung, if more follow, a third of those that are no baselines goes on, besides those within 1 standard
+    error of the best on the splits of the kind `judge`. After the first rung that is so only where the
+    second cannot be paid for with all of them; else only those go that are 3 standard errors behind, so
+    that all that are not hopeless have scores on the same clusters. A split that would not fit into what
+    is left of `budget_s` processor seconds ends the race for all, and in the first rung, when not all of it
+    can be paid for, candidates that need more than an equal share (what cheap ones leave over being shared
+    by the others) are stopped. The first split is always run.
     """
     course = _Course(task, X, seed, budget_s, clock, clock(), [_Runner(c) for c in candidates])
     course.pass_over()
@@ -121,11 +147,12 @@ def race(
             for split in rung:
                 if not course.affords(split):
                     return course.result(rungs)
-                course.run(split, progress)
+                course.run(split, sum(map(len, rungs)), progress)
                 if number == 0:
                     _share(course.runners, sum(s.k for s in rung), course.folds, budget_s)
-            if number == 0:
-                _halve(course.runners, task, judge)
+            if number < LAST_CUT and number + 1 < len(rungs):
+                pressed = number > 0 or not course.affords(*rungs[1])
+                _halve(course.runners, task, judge, behind_by=TIE if pressed else HOPELESS)
     return course.result(rungs)
 
 
@@ -153,16 +180,17 @@ class _Course:
                 reason = f"{len(self.X)} rows are more than the {most} that it can be fitted to."
                 runner.leave("passed over", reason)
 
-    def affords(self, split: Split) -> bool:
-        """Whether the split fits into what is left of the budget; the first always does."""
+    def affords(self, *splits: Split) -> bool:
+        """Whether the splits fit into what is left of the budget; the first of all always does."""
         left = self.budget_s - (self.clock() - self.began)
-        return not self.done or sum(r.expected(split.k) for r in self.runners if r.running) <= left
+        folds = sum(split.k for split in splits)
+        return not self.done or sum(r.expected(folds) for r in self.runners if r.running) <= left
 
-    def run(self, split: Split, progress: Callable[[str], None] | None) -> None:
+    def run(self, split: Split, count: int, progress: Callable[[Step], None] | None) -> None:
         for runner in self.runners:
             if runner.running:
                 if progress is not None:
-                    progress(f"{runner.candidate.name} on {split.name}")
+                    progress(Step(len(self.done) + 1, count, runner.candidate.name, split.kind, split.k))
                 self._run_one(runner, split)
         self.done.append(split)
 
@@ -191,16 +219,22 @@ class _Course:
 
 
 def _share(runners: list[_Runner], folds: int, done: int, budget_s: float) -> None:
-    """Stop who needs more than an equal share, if the first rung cannot be paid for as a whole."""
-    running = [runner for runner in runners if runner.running]
-    needs = {runner.candidate.name: runner.cpu_s + runner.expected(folds - done) for runner in running}
-    level = equal_share(list(needs.values()), budget_s)
-    for runner in running:
-        need = needs[runner.candidate.name]
-        if need > level and not runner.candidate.baseline:
-            runner.leave(
-                "stopped", f"It needs {need:.0f} s for the first rung; its equal share is {level:.0f} s."
-            )
+    """Stop the costliest that need more than an equal share, until the first rung can be paid for.
+
+    One at a time, since what one leaves over may pay for the next; the last is left to the clock.
+    """
+    while sum(r.running and not r.candidate.baseline for r in runners) > 1:
+        running = [runner for runner in runners if runner.running]
+        needs = {runner.candidate.name: runner.cpu_s + runner.expected(folds - done) for runner in running}
+        level = equal_share(list(needs.values()), budget_s - sum(r.cpu_s for r in runners if not r.running))
+        racing = [runner for runner in running if not runner.candidate.baseline]
+        costliest = max(racing, key=lambda runner: needs[runner.candidate.name])
+        need = needs[costliest.candidate.name]
+        if need <= level:
+            return
+        costliest.leave(
+            "stopped", f"It needs {need:.0f} s for the first rung; its equal share is {max(level, 0):.0f} s."
+        )
 
 
 def equal_share(needs: Sequence[float], budget: float) -> float:
@@ -216,7 +250,7 @@ def equal_share(needs: Sequence[float], budget: float) -> float:
     return level
 
 
-def _halve(runners: list[_Runner], task: Task, judge: str) -> None:
+def _halve(runners: list[_Runner], task: Task, judge: str, *, behind_by: float) -> None:
     racing = [runner for runner in runners if runner.running and not runner.candidate.baseline]
     judged = {
         runner.candidate.name: {s: found for s, found in runner.held_out.items() if s.kind == judge}
@@ -231,7 +265,8 @@ def _halve(runners: list[_Runner], task: Task, judge: str) -> None:
     best = ranking[0]
     for runner in ranking[math.ceil(len(ranking) / ETA) :]:
         behind = paired(task, judged[best.candidate.name], judged[runner.candidate.name])
-        if behind.beats(TIE):
+        if behind.beats(behind_by):
             error = f"{behind.gain:.3g} ± {behind.standard_error:.2g}"
-            reason = f"After the first rung it errs more than {best.candidate.name} by {error}."
+            splits = len(judged[best.candidate.name])
+            reason = f"After {splits} splits it errs more than {best.candidate.name} by {error}."
             runner.leave("dropped", reason)

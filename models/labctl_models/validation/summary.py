@@ -99,8 +99,10 @@ def summarise(task: Task, run: Race, *, regions: bool, why_none: str, seed: int)
     verdict = gate(evidence) if kind == "loco" else gate_without_regions(evidence, why)
     stopped = ", ".join(entry.name for entry in run.entries if entry.status == "stopped")
     if stopped:
-        limit = f"{verdict.reason} Stopped for want of time: {stopped}; a larger budget may change this."
-        verdict = replace(verdict, reason=limit)
+        limit = (
+            f"{verdict.reason} Never judged, for want of time: {stopped}; a larger budget may change this."
+        )
+        verdict = replace(verdict, reason=limit, undecided=verdict.level != "trusted")
     leader = next(entry for entry in entries if entry.name == best)
     found = {
         kind: _calibration(task, of_kind(leader, kind), seed)
@@ -134,9 +136,10 @@ def report(task: Task, entry: Entry) -> Report:
 
 def _evidence(task: Task, entries: Mapping[str, Entry], best: str, kind: str) -> Evidence:
     far = {name: of_kind(entries[name], kind) for name in (best, MEAN, NEAREST)}
-    near = {name: of_kind(entries[name], "shuffled") for name in (best, MEAN, NEAREST)}
+    near = {name: found for name, entry in entries.items() if (found := of_kind(entry, "shuffled"))}
     error_far = {name: scores(task, found).over_clusters for name, found in far.items()}
     error_near = {name: scores(task, found).over_clusters for name, found in near.items()}
+    name_near = min((name for name in near if not entries[name].baseline), key=lambda name: error_near[name])
     return Evidence(
         name=best,
         shuffled=error_near[best],
@@ -148,6 +151,9 @@ def _evidence(task: Task, entries: Mapping[str, Entry], best: str, kind: str) ->
         over_nearest=paired(task, far[best], far[NEAREST]),
         over_mean=paired(task, far[best], far[MEAN]),
         over_mean_shuffled=paired(task, near[best], near[MEAN]),
+        name_near=name_near,
+        error_near=error_near[name_near],
+        near_over_mean=paired(task, near[name_near], near[MEAN]),
     )
 
 

@@ -12,7 +12,7 @@ from labctl_models.validation.candidates import MEAN, NEAREST, default_candidate
 from labctl_models.validation.checks import checked_table, cube_law, unit_cube
 from labctl_models.validation.leakage import Leakage, leakage, smoothness
 from labctl_models.validation.plan import extra_splits, planned
-from labctl_models.validation.race import Entry, Race, race
+from labctl_models.validation.race import Entry, Race, Step, race
 from labctl_models.validation.splits import twins
 from labctl_models.validation.summary import Report, report, summarise
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 RESERVE = 0.03
 """Share of the budget kept for what follows the races."""
+FOR_OTHERS = 0.15
+"""Share of the budget kept for groups, time, chemistry and curved clusters, where there are any: they tell
+more than the same numbers of clusters found once more from other seeds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +93,7 @@ def validate(
     seeds: Iterable[int] = (0, 1, 2),
     seed: int = 0,
     keep_twins_together: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[Step], None] | None = None,
 ) -> Validation:
     """Validate candidates on X (n x d, any units) and y (n,), within `budget_s` processor seconds.
 
@@ -112,7 +115,7 @@ def validate(
         seed: Seed of everything else.
         keep_twins_together: Whether rows of the same recipe share a fold in shuffled folds too. They do not
             by default, because that is the usual practice whose flattery is to be shown.
-        progress: Called with a short text before each step.
+        progress: Called before each candidate begins a split.
 
     Raises:
         ValueError: fewer than 20 rows, missing or infinite values, a constant outcome, a class with one
@@ -136,11 +139,30 @@ def validate(
     deadline = began + budget_s * (1.0 - RESERVE)
     left = deadline - time.process_time()
     judge = "loco" if plan.regions else "shuffled"
-    run = race(task, cube, plan.rungs, candidates, budget_s=left, seed=seed, judge=judge, progress=progress)
+    others = [split for split in extra if split.accepted]
+    steps = sum(map(len, plan.rungs)), len(others)
+    run = race(
+        task,
+        cube,
+        plan.rungs,
+        candidates,
+        budget_s=left * (1.0 - FOR_OTHERS) if others else left,
+        seed=seed,
+        judge=judge,
+        progress=_counting(progress, 0, sum(steps)),
+    )
     summary = summarise(task, run, regions=bool(plan.regions), why_none=plan.why_none, seed=seed)
     left = deadline - time.process_time()
     more = _on_others(
-        task, cube, extra, candidates, run=run, summary=summary, left=left, seed=seed, progress=progress
+        task,
+        cube,
+        extra,
+        candidates,
+        run=run,
+        summary=summary,
+        left=left,
+        seed=seed,
+        progress=_counting(progress, steps[0], sum(steps)),
     )
     entries = _joined(summary.entries, more)
     if not task.classes:
@@ -168,6 +190,15 @@ def validate(
     )
 
 
+def _counting(
+    progress: Callable[[Step], None] | None, before: int, count: int
+) -> Callable[[Step], None] | None:
+    """The same listener, told the numbers among the splits of both races."""
+    if progress is None:
+        return None
+    return lambda step: progress(replace(step, number=before + step.number, count=count))
+
+
 def _on_others(
     task: Task,
     cube: Array,
@@ -178,7 +209,7 @@ def _on_others(
     summary: Summary,
     left: float,
     seed: int,
-    progress: Callable[[str], None] | None,
+    progress: Callable[[Step], None] | None,
 ) -> Race:
     """The yardsticks and the best single candidate on the splits of other kinds, as far as time allows."""
     finalists = [one for one in candidates if one.baseline or one.name == summary.best_alone]

@@ -20,7 +20,7 @@ def test_figures_of_real_tables_are_plain_json_and_small() -> None:
     for name, goal in (("mpea", "hardness"), ("crossed_barrel", None)):
         audited = audit_target(name, goal, Asked(), seed=0)
         drawn = [charts.figure(finding, audited) for finding in audited.findings]
-        assert sum(figure is not None for figure in drawn) >= len(drawn) / 2
+        assert all(figure is not None for figure in drawn)
         for figure in [*drawn, area.chart(audited)]:
             assert len(json.dumps(figure, allow_nan=False)) < 400_000
 

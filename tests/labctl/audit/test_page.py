@@ -46,7 +46,8 @@ def test_every_finding_is_on_the_page_with_its_number_and_its_remedy() -> None:
 def test_a_users_text_stays_text(sound_table: Tables) -> None:
     operators = [HOSTILE if i % 2 else "Ada" for i in range(150)]
     path = sound_table(0, 150, operator=operators, **{HOSTILE: [f"{i % 7}.5" for i in range(150)]})
-    text = page(audit_target(str(path), "yield", Asked(), seed=0), [])
+    study = replace(find_study(str(path), goal="yield", every_row=True), goal=HOSTILE, name=HOSTILE)
+    text = page(audit_study(study, seed=0), [])
     assert HOSTILE not in text
     assert "&lt;img" in text or "\\u003cimg" in text
 

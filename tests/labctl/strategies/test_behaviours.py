@@ -53,7 +53,7 @@ def situation_of(view_from: Views, told: Sequence[Told], *, observed: bool = Fal
         done.append((proposal, Outcome(status="measured", values=dict(values), source="hand")))
     view = view_from(content(objectives), done)
     space = view.config.space.with_pool({"x": np.round(np.linspace(0.0, 10.0, 201), 6).tolist()})
-    known = knowledge(view.state, space, list(objectives), "y")
+    known = knowledge(view.state, space, list(objectives), ["y"])
     found = surprises(view.config, view.state)
     return Situation(
         space=space,

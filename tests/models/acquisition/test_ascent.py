@@ -1,6 +1,7 @@
 """The ascent finds the top and never leaves what is feasible."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from labctl_models.acquisition.improvement import (
     log_expected_improvement_at,
     noisy_incumbent,
 )
+from labctl_models.acquisition.score import Improvement
 from labctl_models.card import Card
 from labctl_models.surrogates.gp import FittedGP, GaussianProcess
 from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess
@@ -39,8 +41,7 @@ def climb(
 ) -> tuple[Array, Array]:
     d = starts.shape[1]
     found = ascend(
-        fitted,
-        noisy_incumbent(fitted, fitted.X),
+        Improvement(fitted, noisy_incumbent(fitted, fitted.X)),
         starts,
         free=range(d) if free is None else free,
         lower=np.zeros(d),
@@ -109,10 +110,10 @@ def test_starts_are_left_alone_without_free_columns_and_never_overwritten() -> N
 def test_narrow_bounds_hold() -> None:
     fitted = SURROGATES[4]
     lower, upper = np.full(4, 0.3), np.full(4, 0.35)
-    found = ascend(fitted, 0.0, np.full((1, 4), 0.32), free=range(4), lower=lower, upper=upper)
+    found = ascend(Improvement(fitted, 0.0), np.full((1, 4), 0.32), free=range(4), lower=lower, upper=upper)
     assert ((lower <= found.X) & (upper >= found.X)).all()
     # A single value left per column is a point from which nothing moves.
-    found = ascend(fitted, 0.0, np.full((1, 4), 0.3), free=range(4), lower=lower, upper=lower)
+    found = ascend(Improvement(fitted, 0.0), np.full((1, 4), 0.3), free=range(4), lower=lower, upper=lower)
     assert np.array_equal(found.X, np.full((1, 4), 0.3))
 
 
@@ -138,10 +139,10 @@ def test_a_surrogate_without_slopes_is_climbed_by_differences() -> None:
     plain = WithoutSlopes(SURROGATES[2])
     assert not isinstance(plain, Differentiable)
     starts = np.random.default_rng(1).random((5, 2))
-    arguments = {"free": range(2), "lower": np.zeros(2), "upper": np.ones(2)}
+    arguments: dict[str, Any] = {"free": range(2), "lower": np.zeros(2), "upper": np.ones(2)}
     incumbent = noisy_incumbent(plain, plain.inner.X)
-    by_slopes = ascend(plain.inner, incumbent, starts, **arguments)
-    by_differences = ascend(plain, incumbent, starts, **arguments)
+    by_slopes = ascend(Improvement(plain.inner, incumbent), starts, **arguments)
+    by_differences = ascend(Improvement(plain, incumbent), starts, **arguments)
     np.testing.assert_allclose(by_differences.value.max(), by_slopes.value.max(), atol=1e-4)
 
 
@@ -150,7 +151,7 @@ def test_an_average_is_climbed_by_its_members_slopes() -> None:
     fitted = AveragedGaussianProcess().fit(inner.X, inner.y, seed=0)
     starts = np.random.default_rng(1).random((4, 2))
     incumbent = noisy_incumbent(fitted, inner.X)
-    found = ascend(fitted, incumbent, starts, free=range(2), lower=np.zeros(2), upper=np.ones(2))
+    found = ascend(Improvement(fitted, incumbent), starts, free=range(2), lower=np.zeros(2), upper=np.ones(2))
     before = log_expected_improvement_at(fitted, starts, incumbent)
     assert (found.value >= before).all()
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 31)] * 2), axis=-1).reshape(-1, 2)
@@ -165,7 +166,9 @@ def test_a_surrogate_without_doubt_stays_where_it_is() -> None:
             return Prediction(np.zeros(len(X)), np.zeros(len(X)))
 
     starts = np.full((1, 2), 0.5)
-    found = ascend(Certain(SURROGATES[2]), 1.0, starts, free=[0, 1], lower=np.zeros(2), upper=np.ones(2))
+    found = ascend(
+        Improvement(Certain(SURROGATES[2]), 1.0), starts, free=[0, 1], lower=np.zeros(2), upper=np.ones(2)
+    )
     assert np.array_equal(found.X, starts)
     assert found.value[0] == -np.inf
 

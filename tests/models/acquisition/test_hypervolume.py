@@ -43,7 +43,7 @@ def test_the_dominated_volume_is_botorchs(m: int) -> None:
 def test_the_growth_is_botorchs_expected_hypervolume_improvement() -> None:
     torch = pytest.importorskip("torch")
     from botorch.acquisition.multi_objective.analytic import ExpectedHypervolumeImprovement  # noqa: PLC0415
-    from botorch.models import ModelListGP  # noqa: PLC0415
+    from botorch.models.model_list_gp_regression import ModelListGP  # noqa: PLC0415
     from botorch.utils.multi_objective.box_decompositions import NondominatedPartitioning  # noqa: PLC0415
 
     rng = np.random.default_rng(3)
@@ -60,7 +60,8 @@ def test_the_growth_is_botorchs_expected_hypervolume_improvement() -> None:
     )
     exact = theirs(torch.tensor(places)[:, None, :]).detach().numpy()
     ours = np.exp(Growth(fitted, boxes(pareto(Y), reference)).log(places))
-    np.testing.assert_allclose(ours, exact, rtol=1e-5)
+    # Theirs is no logarithm and loses its digits in the far tail.
+    np.testing.assert_allclose(ours, exact, rtol=1e-5, atol=1e-12)
     assert ours.argmax() == exact.argmax()
 
 

@@ -32,7 +32,8 @@ def test_many_rows_get_a_forest_that_had_not_seen_them(monkeypatch: pytest.Monke
     X, noise = rng.random((300, 2)), rng.standard_normal(300)
     table = with_residuals(AuditTable(X, 10 * X[:, 0] + noise), seed=0)
     assert table.residuals is not None
-    assert table.z is None
+    assert table.z is not None
+    assert 0.8 < table.z.std() < 1.2
     # A forest that had seen the rows would have swallowed most of the noise.
     assert np.corrcoef(table.residuals, noise)[0, 1] > 0.9
     assert 0.9 < table.residuals.std() < 1.3

@@ -10,10 +10,10 @@ from labctl_models.audit.selection import (
     FailuresMissingCheck,
     SuccessShareCheck,
     corrected,
-    estimated_rate,
     precision,
     score_needed,
 )
+from labctl_models.audit.shift import estimated_rate
 from labctl_models.audit.table import AuditTable
 from labctl_models.surrogates.protocol import Array
 

@@ -125,7 +125,6 @@ def test_a_saturated_detector_is_neither_a_plateau_nor_left_out() -> None:
         z = (told.predict(beyond).mean - truth[~seen]) / told.predict(beyond).sd
         assert np.abs(z).max() < 4.0
         assert told.predict(beyond).mean.min() > 1.5 - 3 * told.noise_sd
-    print(ratios)
     assert np.median(ratios, axis=0).max() < 0.8
 
 
@@ -198,5 +197,5 @@ def refused(low: list[float], high: list[float], X: Array) -> Callable[[], objec
     ],
 )
 def test_what_is_no_bound_is_refused(call: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match="bound needs|columns|finite"):
+    with pytest.raises(ValueError, match=r"bound needs|columns|finite"):
         call()

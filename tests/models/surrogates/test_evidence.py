@@ -133,3 +133,25 @@ def test_factor_solves_and_inverts() -> None:
     upper = np.triu_indices(6)
     np.testing.assert_allclose(factor.upper_inverse()[upper], np.linalg.inv(K)[upper])
     assert factor.log_determinant() == pytest.approx(np.linalg.slogdet(K)[1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), n=st.integers(1, 200), m=st.integers(1, 4))
+def test_a_factor_extended_or_inverted_is_that_of_the_whole(seed: int, n: int, m: int) -> None:
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n + m, n + m + 3))
+    K = A @ A.T / (n + m) + 0.1 * np.eye(n + m)
+    part = factorise(K[:n, :n])
+    whole = part.extended(K[n:, :n], K[n:, n:])
+    np.testing.assert_allclose(whole.lower @ whole.lower.T, K, atol=1e-12)
+    assert np.array_equal(whole.lower[:n, :n], part.lower)
+    np.testing.assert_allclose(whole.inverse_lower() @ whole.lower, np.eye(n + m), atol=1e-10)
+    upper = np.triu_indices(n + m)
+    np.testing.assert_allclose(whole.upper_inverse()[upper], np.linalg.inv(K)[upper], atol=1e-9)
+
+
+def test_a_row_that_is_another_is_not_added_to_a_factor() -> None:
+    K = np.eye(3) + 0.5
+    part = factorise(K)
+    with pytest.raises(NotPositiveDefiniteError, match="1 further measurements could not be added to 3"):
+        part.extended(K[:1], K[:1, :1])

@@ -25,7 +25,9 @@ def on_a_grid(
     mean: Floats, covariance: Floats, noise: float, low: Floats, high: Floats
 ) -> tuple[float, Floats, Floats]:
     """Evidence and moments of two responses by summing over a fine grid."""
-    axes = [m + np.linspace(-8, 8, 801) * math.sqrt(v) for m, v in zip(mean, np.diag(covariance), strict=True)]
+    axes = [
+        m + np.linspace(-8, 8, 801) * math.sqrt(v) for m, v in zip(mean, np.diag(covariance), strict=True)
+    ]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     density = multivariate_normal(mean, covariance).pdf(grid)
     for i in range(2):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from labctl_models.surrogates.evidence import NOISE_PRIOR, lengthscale_prior
 from labctl_models.surrogates import feasibility
+from labctl_models.surrogates.evidence import NOISE_PRIOR, lengthscale_prior
 from labctl_models.surrogates.feasibility import (
     AMPLITUDE_PRIOR,
     BASE_SCORE,
@@ -47,7 +47,9 @@ def test_probabilities_are_those_of_the_integral_over_all_responses() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_of_the_search_is_that_of_differences(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_of_the_search_is_that_of_differences(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The search stops before the sites have settled altogether; slopes are those of where they do.
     monkeypatch.setattr(feasibility, "CLOSE", 1e-9)
     rng = np.random.default_rng(seed)
@@ -94,7 +96,6 @@ def test_chances_come_true_over_draws_from_the_prior() -> None:
     p, made = np.array(promised), np.array(kept)
     for low, high in ((0.0, 0.2), (0.2, 0.8), (0.8, 1.0)):
         some = (p >= low) & (p < high)
-        print(low, some.sum(), made[some].mean(), p[some].mean())
         assert made[some].mean() == pytest.approx(p[some].mean(), abs=0.08)
 
 

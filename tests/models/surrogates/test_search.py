@@ -106,3 +106,16 @@ def test_a_search_that_fails_everywhere_gives_the_priors_typical_values(
 
 def test_starts_fall_with_the_number_of_rows() -> None:
     assert [usual_starts(n) for n in (1, 60, 150, 300, 450, 901, 5000)] == [6, 6, 6, 3, 2, 1, 1]
+
+
+def test_more_columns_than_rows_take_two_starts_that_end_where_six_do() -> None:
+    assert [usual_starts(n, 130) for n in (100, 130, 131, 1000)] == [2, 2, 6, 1]
+    rng = np.random.default_rng(3)
+    X = rng.random((30, 60))
+    y = np.sin(6 * X[:, 0]) + X[:, 1] + 0.1 * rng.standard_normal(30)
+    problem = Problem(X - 0.5, (y - y.mean()) / y.std(ddof=1))
+    heights = []
+    for starts in (2, 6):
+        found = most_probable(problem, seed=0, start=None, starts=starts)
+        heights.append(problem.evaluate(found.lengthscales, found.noise_variance).log_posterior)
+    assert heights[0] == pytest.approx(heights[1], abs=1e-4)

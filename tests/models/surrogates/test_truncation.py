@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labctl_models.surrogates.protocol import Array
 from labctl_models.surrogates.truncation import Inside, inside
 
 
@@ -78,6 +77,5 @@ def test_laws_of_intervals(mean: float, spread: float, low: float, width: float)
 
 def test_an_interval_without_ends_says_nothing() -> None:
     found = inside(np.zeros(2), np.ones(2), np.full(2, -math.inf), np.full(2, math.inf))
-    columns: list[Array] = [found.log_probability, found.slope, found.curvature]
-    for column in columns:
+    for column in (found.log_probability, found.slope, found.curvature):
         assert np.array_equal(column, np.zeros(2))

@@ -20,6 +20,9 @@ GOOD = Evidence(
     over_nearest=Difference(5.0, 1.0, 10),
     over_mean=Difference(6.0, 1.0, 10),
     over_mean_shuffled=Difference(8.0, 1.0, 5),
+    name_near="forest",
+    error_near=1.8,
+    near_over_mean=Difference(8.2, 1.0, 5),
 )
 
 
@@ -49,9 +52,32 @@ def test_most_of_the_skill_lost_outside_is_interpolation() -> None:
 
 
 def test_no_skill_even_inside_names_no_winner() -> None:
-    verdict = gate(replace(GOOD, over_mean_shuffled=Difference(1.0, 1.0, 5)))
+    none = Difference(1.0, 1.0, 5)
+    verdict = gate(replace(GOOD, over_mean_shuffled=none, near_over_mean=none, error_near=9.1))
     assert (verdict.level, verdict.winner) == ("lookup table", None)
     assert "Nothing about the outcome" in verdict.reason
+    assert "the best there, forest, errs 9.1 and the mean 10." in verdict.reason
+
+
+def test_that_nothing_was_learnt_is_said_of_the_best_on_shuffled_folds_only() -> None:
+    verdict = gate(replace(GOOD, over_mean_shuffled=Difference(1.0, 1.0, 5)))
+    assert (verdict.level, verdict.winner) == ("lookup table", None)
+    assert "Nothing" not in verdict.reason
+    assert "luck" in verdict.reason
+    behind = gate(
+        replace(GOOD, over_mean_shuffled=Difference(1.0, 1.0, 5), over_nearest=Difference(-0.4, 1.0, 9))
+    )
+    assert "nearest measured recipe" in behind.reason
+
+
+@pytest.mark.parametrize(("gain", "undecided"), [(1.9, True), (-1.9, False), (2.1, False)])
+def test_a_gain_within_the_noise_is_undecided_and_tells_what_could_be_seen(
+    gain: float,
+    undecided: bool,  # noqa: FBT001 - a case of the table above
+) -> None:
+    verdict = gate(replace(GOOD, over_nearest=Difference(gain, 1.0, 10)))
+    assert verdict.undecided is undecided
+    assert ("With 10 clusters a gain below 2 cannot be told from chance." in verdict.reason) is undecided
 
 
 def test_without_regions_nothing_is_trusted() -> None:
@@ -70,7 +96,7 @@ def test_without_regions_nothing_is_trusted() -> None:
 )
 def test_what_is_trusted_has_beaten_everything(gains: tuple[float, ...], errors: tuple[float, ...]) -> None:
     differences = [Difference(gain, 1.0, 10) for gain in gains]
-    verdict = gate(Evidence("x", *errors, *differences))
+    verdict = gate(Evidence("x", *errors, *differences, "x", errors[0], differences[2]))
     if verdict.level == "trusted":
         assert min(gains) > 2.0
     if verdict.winner is not None:

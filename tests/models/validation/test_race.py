@@ -99,6 +99,20 @@ def test_the_hopeless_are_dropped_after_the_first_rung_and_yardsticks_never() ->
     assert len(found.entry("wrong-3").held_out) == 3
 
 
+def test_who_is_behind_but_not_hopeless_is_judged_on_all_of_the_second_rung_while_there_is_time() -> None:
+    X, task, rungs = table()
+    rungs = [*rungs, [shuffled(X, seed=1)]]
+    clock = Clock()
+    behind = [Candidate(f"behind-{i}", Wrong(0.5, clock.spend(0.01))) for i in range(3)]
+    runners = [*BASELINES, Candidate("ridge", Ridge()), *behind]
+    roomy = race(task, X, rungs, runners, budget_s=1000, clock=clock)
+    pressed = race(task, X, rungs, runners, budget_s=0.43, clock=clock)
+    # A third of four is two, so the first of the three behind goes on in either case.
+    assert [len(roomy.entry(one.name).held_out) for one in behind] == [5, 4, 4]
+    assert [len(pressed.entry(one.name).held_out) for one in behind[1:]] == [3, 3]
+    assert {roomy.entry(one.name).status for one in behind[1:]} == {"dropped"}
+
+
 def test_ties_are_kept() -> None:
     X, task, rungs = table()
     same = [Candidate(f"ridge-{i}", Ridge()) for i in range(5)]

@@ -14,6 +14,7 @@ from labctl_models.surrogates.basis import Law
 from labctl_models.surrogates.mean import FittedMean, TrainingMean
 from labctl_models.surrogates.protocol import Array
 from labctl_models.validation.candidates import Candidate, default_candidates, default_classifiers
+from labctl_models.validation.race import Step
 from labctl_models.validation.validate import Validation, validate
 
 QUICK = tuple(c for c in default_candidates() if c.name in {"mean", "nearest", "ridge", "gp-isotropic"})
@@ -132,13 +133,16 @@ def test_a_law_in_the_users_units_takes_part() -> None:
 
 
 def test_the_same_twice_and_every_step_announced() -> None:
-    X, said = blobs(4), list[str]()
+    X, said = blobs(4), list[Step]()
     y = X[:, 0] + 0.1 * X[:, 1] ** 2
     one, two = quick(X, y, progress=said.append), quick(X, y)
     assert one.verdict == two.verdict
     assert [report.loco for report in one.candidates] == [report.loco for report in two.candidates]
     ridge = next(entry for entry in one.entries if entry.name == "ridge")
-    assert {f"ridge on {split.name}" for split in ridge.held_out} <= set(said)
+    told = [(step.kind, step.k) for step in said if step.candidate == "ridge"]
+    assert told == [(split.kind, split.k) for split in ridge.held_out]
+    assert [step.number for step in said] == sorted(step.number for step in said)
+    assert {step.count for step in said} == {len(ridge.held_out) + len(one.missed)}
 
 
 def test_a_verdict_without_the_slow_candidates_says_so() -> None:
@@ -146,7 +150,7 @@ def test_a_verdict_without_the_slow_candidates_says_so() -> None:
     slow = Candidate("slow", Slow())
     found = quick(X, X[:, 0], candidates=(*QUICK, slow), budget_s=3.0)
     assert next(report for report in found.candidates if report.name == "slow").status == "stopped"
-    assert "Stopped for want of time: slow" in found.verdict.reason
+    assert "Never judged, for want of time: slow" in found.verdict.reason
 
 
 def test_every_default_candidate_runs() -> None:

@@ -1,16 +1,32 @@
-"""Random campaigns whose laws leave at least one recipe, and a judge of recipes that knows nothing of labctl."""
+"""Random spaces with random laws: no proposal breaks one, and none comes twice.
 
+Each campaign is made around a recipe that keeps all its laws, so that something must be found; and each law
+is told a second time in plain Python, which judges the proposals. ``LABCTL_SPACES=10000`` tries so many.
+"""
+
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from labctl.config import CampaignConfig, CampaignModel
+from labctl.ledger import Ledger
+from labctl.proposal import Outcome, recipe_key
+from labctl.space import sample
+from labctl.state import experiment_id, fold
+from labctl.strategies.initial import layout
+from labctl.strategy import propose
 
 Recipe = Mapping[str, Any]
 Law = Callable[[Recipe], bool]
 
+SPACES = int(os.environ.get("LABCTL_SPACES", "300"))
 STEPS = ("0.5", "0.25", "0.1", "0.05", "1", "2", "0.3")
 RULES: tuple[tuple[str, Callable[[float, float], float]], ...] = (
     ("{a} * {b}", lambda a, b: a * b),
@@ -221,13 +237,20 @@ def _ban(draw: st.DrawFn, made: Made) -> None:
             when[name] = barred if len(barred) > 1 else barred[0]
             met.append(lambda r, name=name, barred=barred: r[name] in barred)  # type: ignore[misc] # bound here
         elif draw(st.booleans()):
+            at += _aside(told)
             when[name] = {"above": at, "unit": "gram"}
             met.append(lambda r, name=name, at=at: r[name] > at)  # type: ignore[misc] # bound here
         else:
+            at -= _aside(told)
             when[name] = {"below": at, "unit": "gram"}
             met.append(lambda r, name=name, at=at: r[name] < at)  # type: ignore[misc] # bound here
     made.file.setdefault("forbidden", []).append({"when": when, "because": "it would spoil"})
     made.laws[f"forbidden {len(made.laws)}"] = lambda r: not all(condition(r) for condition in met)
+
+
+def _aside(told: Mapping[str, Any]) -> float:
+    """Room around a smooth number, since two bans must not leave a single point of it."""
+    return 0.3 if told["kind"] == "continuous" and "step" not in told else 0.0
 
 
 def _rule(draw: st.DrawFn, made: Made) -> None:
@@ -249,6 +272,66 @@ def _rule(draw: st.DrawFn, made: Made) -> None:
     else:
         least = at - room - 1e-6 * abs(at)
         made.file.setdefault("rules", []).append(f"{least!r} <= {formula} or {formula} > {most + 1e3!r}")
-        made.laws[key] = lambda r: not least > value(float(r[a]), float(r[b])) or value(
-            float(r[a]), float(r[b])
-        ) > (most + 1e3)
+        made.laws[key] = lambda r: (
+            not least > value(float(r[a]), float(r[b])) or value(float(r[a]), float(r[b])) > (most + 1e3)
+        )
+
+
+def config_of(made: Made) -> CampaignConfig:
+    return CampaignConfig(Path("random.yaml"), CampaignModel.model_validate(made.file))
+
+
+many = settings(
+    max_examples=SPACES,
+    deadline=None,
+    # A space that fails is small enough to read, and takes minutes to make smaller.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
+)
+
+
+@many
+@given(campaigns(), st.integers(0, 2**32 - 1))
+def test_every_proposal_keeps_every_law(made: Made, seed: int) -> None:
+    assert made.broken(made.witness) == []
+    space, rng = config_of(made).space, np.random.default_rng(seed)
+    assert space.problems(made.witness) == ()
+    drawn = sample(space, 12, rng)
+    laid_out = layout(space, 3, seed)
+    near = [space.nearest_lawful(row) for row in rng.random((2, space.width))]
+    assert len(drawn) == 12
+    assert laid_out
+    for recipe in (*drawn, *laid_out, *near):
+        assert recipe is not None
+        assert made.broken(recipe) == [], recipe
+        assert space.problems(recipe) == ()
+        assert space.canonical(recipe) == recipe
+
+
+@settings(many, max_examples=max(SPACES // 20, 10))
+@given(campaigns(), st.sampled_from(["random", "gaps"]), st.integers(0, 2**32 - 1))
+def test_a_campaign_proposes_lawful_recipes_and_none_twice(made: Made, arm: str, seed: int) -> None:
+    made.file["strategy"] |= {"arms": {arm: 1}, "replicates": 0, "initial": 2}
+    config = config_of(made)
+    chosen: list[Recipe] = []
+    with Ledger.write(None) as ledger:
+        first = {"config": config.as_json(), "seed": seed, "table": None, "token": "t", "code": "c"}
+        state = fold([ledger.append("campaign", first)])
+        for number in range(1, 6):
+            proposed = propose(config, config.space, state, seed=seed, allowed=lambda _: True)
+            if proposed is None:
+                break
+            name = experiment_id(number)
+            chosen.append(proposed.proposal.recipe)
+            outcome = Outcome(status="measured", values={"y": float(number)}, source="test")
+            yes = {"verdict": "approved", "by": "rule"}
+            state = state.extend(
+                [
+                    ledger.append("proposal", proposed.proposal.body(), experiment=name, attempt=0),
+                    ledger.append("decision", yes, experiment=name, attempt=0),
+                    ledger.append("outcome", outcome.body(), experiment=name, attempt=1),
+                ]
+            )
+    assert chosen
+    assert all(made.broken(recipe) == [] for recipe in chosen)
+    assert len({recipe_key(recipe) for recipe in chosen}) == len(chosen)

@@ -1,0 +1,173 @@
+"""What a campaign's goals make of a recipe: what may be gained by it, times each chance that it counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.objective import Objective
+from labctl.strategies.knowledge import Results
+from labctl.strategies.protocol import Situation
+from labctl.strategies.surrogate import LEAST_RESULTS, fit
+
+if TYPE_CHECKING:
+    from labctl_models.acquisition.score import Score
+    from labctl_models.surrogates.protocol import Fitted
+
+Floats = NDArray[np.float64]
+
+IMPROVEMENT = "log_expected_improvement"
+APPROACH = "log_expected_approach"
+GROWTH = "log_expected_hypervolume_growth"
+SCALARISED = "log_expected_scalarised_improvement"
+CHANCE = "log_chance_of_keeping_limits"
+"""Names of the scores in the ledger."""
+WEIGHED = "_weighed"
+"""What a name ends in where chances or beliefs weigh the gain."""
+_LIKELY = 0.5
+_AUGMENTED = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What recipes are ranked by.
+
+    Attributes:
+        score: ranks them.
+        name: of the score, in the ledger.
+        level: what has to be improved on, in the goal's unit; None where there is no single number.
+        best: the best known recipe, as a row of the unit cube; d.
+    """
+
+    score: "Score"
+    name: str
+    level: float | None
+    best: Floats
+
+
+def gain(situation: Situation) -> Gain | None:
+    """What may be gained, by the goals that have results; None as long as none has enough."""
+    goals = {
+        name: o
+        for name, o in situation.objectives.items()
+        if o.wanted and len(situation.knowledge.results[name].y) >= LEAST_RESULTS
+    }
+    if not goals:
+        return None
+    kept = _kept(situation)
+    found = _of_one(situation, goals, kept) if len(goals) == 1 else _of_several(situation, goals, kept)
+    weights = [*kept, *(w for w in (situation.surrogates.weight, situation.belief) if w is not None)]
+    if not weights:
+        return found
+    from labctl_models.acquisition.score import Product  # noqa: PLC0415 - scipy is slow to import
+
+    return Gain(Product((found.score, *weights)), found.name + WEIGHED, found.level, found.best)
+
+
+def _kept(situation: Situation) -> list["Score"]:
+    """For each objective with limits, the chance that a recipe keeps them."""
+    from labctl_models.acquisition.score import Kept  # noqa: PLC0415
+
+    found: list[Score] = []
+    for name, objective in situation.objectives.items():
+        if objective.limited and len(situation.knowledge.results[name].y) >= LEAST_RESULTS:
+            ends = sorted(objective.sign * end for end in objective.limits)
+            found.append(Kept(situation.surrogates.of(name), *ends))
+    return found
+
+
+def _lawful(X: Floats, kept: list["Score"]) -> NDArray[np.bool_]:
+    """Which known recipes (n x d) rather keep every limit than not."""
+    lawful = np.ones(len(X), dtype=bool)
+    for chance in kept:
+        lawful &= chance.log(X) >= np.log(_LIKELY)
+    return lawful
+
+
+def _of_one(situation: Situation, goals: Mapping[str, Objective], kept: list["Score"]) -> Gain:
+    """Improvement on the best recipe that is expected to keep the limits, or approach to a target."""
+    from labctl_models.acquisition.score import Approach, Improvement  # noqa: PLC0415
+
+    ((name, objective),) = goals.items()
+    fitted, known = situation.surrogates.of(name), situation.knowledge.results[name].X
+    means = fitted.predict(known).mean
+    worth = means if objective.target is None else -np.abs(means - objective.target)
+    lawful = _lawful(known, kept)
+    if not lawful.any():
+        return _any_lawful(kept, known)
+    best = int(np.where(lawful, worth, -np.inf).argmax())
+    if objective.target is not None:
+        score: Score = Approach(fitted, objective.target, float(-worth[best]))
+        return Gain(score, APPROACH, float(means[best]), known[best])
+    score = Improvement(fitted, float(worth[best]))
+    return Gain(score, IMPROVEMENT, float(objective.sign * means[best]), known[best])
+
+
+def _any_lawful(kept: list["Score"], known: Floats) -> Gain:
+    """As long as no known recipe keeps the limits, one that does is looked for, whatever else it gives."""
+    from labctl_models.acquisition.score import Product  # noqa: PLC0415
+
+    nearest = int(np.sum([chance.log(known) for chance in kept], axis=0).argmax())
+    return Gain(Product(()), CHANCE, None, known[nearest])
+
+
+def _of_several(situation: Situation, goals: Mapping[str, Objective], kept: list["Score"]) -> Gain:
+    """Growth of what the front dominates; with many goals, improvement of a weighted compromise.
+
+    The front is that of the expected results of the recipes measured in every goal: the same plug-in that
+    makes a single goal's improvement safe from lucky readings.
+    """
+    from labctl_models.acquisition.hypervolume import MOST_GOALS, boxes, reference_point  # noqa: PLC0415
+    from labctl_models.acquisition.score import Growth  # noqa: PLC0415
+
+    fitted = [_worth_of(situation, name, objective) for name, objective in goals.items()]
+    known = situation.knowledge.X_complete
+    if len(known) < LEAST_RESULTS:
+        known = situation.knowledge.X_measured
+    worths = np.column_stack([f.predict(known).mean for f in fitted])
+    lawful = _lawful(known, kept)
+    if not lawful.any():
+        return _any_lawful(kept, known)
+    known, worths = known[lawful], worths[lawful]
+    spread = np.ptp(worths, axis=0)
+    scaled = (worths - worths.min(axis=0)) / np.where(spread > 0, spread, 1.0)
+    best = known[int(scaled.sum(axis=1).argmax())]
+    if len(goals) > MOST_GOALS:
+        return _scalarised(situation, goals, best)
+    free = boxes(worths, reference_point(worths))
+    return Gain(Growth(tuple(fitted), free), GROWTH, None, best)
+
+
+def _worth_of(situation: Situation, name: str, objective: Objective) -> "Fitted":
+    """A surrogate of how good a goal's value is, larger being better."""
+    from labctl_models.acquisition.miss import Miss  # noqa: PLC0415
+
+    fitted = situation.surrogates.of(name)
+    return fitted if objective.target is None else Miss(fitted, objective.target)
+
+
+def _scalarised(situation: Situation, goals: Mapping[str, Objective], best: Floats) -> Gain:
+    """Improvement of an augmented Chebyshev compromise with weights drawn anew for each proposal.
+
+    ParEGO: Knowles, IEEE Trans. Evol. Comput. 10, 50 (2006).
+    """
+    from labctl_models.acquisition.improvement import noisy_incumbent  # noqa: PLC0415
+    from labctl_models.acquisition.score import Improvement  # noqa: PLC0415
+
+    known = situation.knowledge
+    every = [name for name, o in situation.objectives.items() if o.wanted]
+    columns = [every.index(name) for name in goals]
+    raw = known.Y_complete[:, columns]
+    worths = np.column_stack(
+        [[objective.worth(float(v)) for v in raw[:, i]] for i, objective in enumerate(goals.values())]
+    )
+    spread = np.ptp(worths, axis=0)
+    scaled = (worths - worths.min(axis=0)) / np.where(spread > 0, spread, 1.0)
+    weights = situation.rng.dirichlet(np.ones(len(goals)))
+    compromise = (scaled * weights).min(axis=1) + _AUGMENTED * scaled @ weights
+    nothing = np.empty(0)
+    results = Results(known.X_complete, compromise, known.X_complete[:0], nothing, nothing)
+    fitted = fit(results, 1.0, situation.seed)
+    return Gain(Improvement(fitted, noisy_incumbent(fitted, known.X_complete)), SCALARISED, None, best)
