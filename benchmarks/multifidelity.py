@@ -213,10 +213,11 @@ def campaigns(name: str, seeds: int) -> None:
         for way, of in runs.items():
             of.append(problem(X, Y, seed, permuted=way == "permuted").go(cheap=way != "alone"))
         if table is not None:
-            print(
-                f"seed {seed}: " + ", ".join(f"{way} {of[-1].cost:.0f}" for way, of in runs.items()),
-                flush=True,
+            each = (
+                f"{way} {run.cost:.0f} ({run.cheap} cheap, trusted {run.trusted} times, {run.standing})"
+                for way, run in ((way, of[-1]) for way, of in runs.items())
             )
+            print(f"seed {seed}: " + "; ".join(each), flush=True)
     report(name, runs)
 
 
@@ -278,7 +279,7 @@ def knowledge_gradient(X: Array, source: Array, y: Array) -> None:
         num_fantasies=16,
         current_value=best,
         cost_aware_utility=InverseCostWeightedUtility(cost_model=cost),
-        project=lambda Z: project_to_target_fidelity(Z, target_fidelities={d: 1.0}),
+        project=lambda Z: project_to_target_fidelity(Z, target_fidelities={d: 1.0}, d=d + 1),
     )
     optimize_acqf_mixed(
         gradient,

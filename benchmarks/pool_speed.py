@@ -150,6 +150,9 @@ def compare(setting: Setting, repeats: int, python: str | None) -> None:
         gaps.append(float(np.abs(values - closed).max()))
         physbo = physbos(X, y, pool, python) if python else None
         runs.append((mine, theirs, averaged, physbo))
+        print(f"  data set {seed + 1}: cold {mine['fit'] + mine['score']:.3f} s beside ", end="")
+        print(f"{theirs['fit'] + theirs['ask']:.3f} s, scores {mine['score']:.3f} s beside ", end="")
+        print(f"{theirs['score']:.3f} s, again {mine['again']:.4f} s", flush=True)
     cold = [m["fit"] + m["score"] for m, _, _, _ in runs]
     averaged_cold = [a["fit"] + a["score"] for _, _, a, _ in runs]
     plain = [t["fit"] + t["ask"] for _, t, _, _ in runs]

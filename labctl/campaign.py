@@ -274,6 +274,7 @@ class Campaign:
             predict_always=self.predict_always,
             only=only,
             repeatable=lambda recipe: self.bench.repeatable(recipe, self._state.tries(recipe)),
+            offers=lambda fidelity, recipe: self.bench.of(fidelity).offers(recipe),
         )
         if proposed is None:
             return None

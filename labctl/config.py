@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from labctl import units
+from labctl.advice import Advice
 from labctl.budget import BudgetConfig, StopRule, Target
 from labctl.complaints import problem
 from labctl.errors import RequestError
@@ -118,6 +119,7 @@ class CampaignModel(RecipesConfig):
     )
     limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
     strategy: StrategyConfig = StrategyConfig()
+    advice: Advice = Advice()
     validation: ValidationConfig = ValidationConfig()
     law: LawConfig | None = None
     budget: BudgetConfig = BudgetConfig()
@@ -151,6 +153,7 @@ class CampaignModel(RecipesConfig):
             self._check_target(self.budget.target, wanted[0])
         self._check_costs()
         self._check_fidelities()
+        self.advice.check(self.parameters)
         return self
 
     def _check_instrument(self) -> None:
@@ -314,6 +317,7 @@ def _keys_at(place: KeyPath) -> list[str]:
         "fidelities": FidelityConfig,
         "candidates": CandidatesConfig,
         "strategy": StrategyConfig,
+        "advice": Advice,
         "validation": ValidationConfig,
         "law": LawConfig,
         "budget": BudgetConfig,

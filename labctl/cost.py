@@ -12,9 +12,13 @@ _NOT_STARTED = "limits"
 
 def cost_of(config: CampaignConfig, experiment: Experiment) -> float:
     """What all attempts of an experiment have cost so far, failed ones included; 0 without a price."""
-    price = config.model.instrument.cost
-    if price is None:
-        return 0.0
+    fidelity = experiment.proposal.fidelity
+    instrument = config.model.instrument if fidelity is None else config.model.fidelities[fidelity].instrument
+    return 0.0 if instrument.cost is None else attempts_cost(instrument.cost, experiment)
+
+
+def attempts_cost(price: CostConfig, experiment: Experiment) -> float:
+    """What all attempts of an experiment have cost so far at this price."""
     return sum(attempt_cost(price, experiment.made, outcome) for outcome in experiment.outcomes)
 
 
@@ -28,4 +32,4 @@ def attempt_cost(price: CostConfig, recipe: Recipe, outcome: Outcome) -> float:
 
 def spent(config: CampaignConfig, state: CampaignState) -> float:
     """What the campaign has cost so far."""
-    return 0.0 if config.model.instrument.cost is None else sum(cost_of(config, e) for e in state)
+    return sum(cost_of(config, e) for e in state)

@@ -9,6 +9,8 @@ STRATEGIES: Mapping[str, str] = {
     "random_start": "labctl.strategies.initial:RandomStart",
     "replicate": "labctl.strategies.replicate:Replicate",
     "improve": "labctl.strategies.improve:Improve",
+    "improve_by_cost": "labctl.strategies.by_cost:ImproveByCost",
+    "vetoed": "labctl.strategies.vetoed:Vetoed",
     "explore": "labctl.strategies.explore:Explore",
     "gaps": "labctl.strategies.gaps:Gaps",
     "novelty": "labctl.strategies.novelty:Novelty",
@@ -19,7 +21,8 @@ STRATEGIES: Mapping[str, str] = {
 }
 """Where each strategy lives; a new one is one file in that folder and one line here."""
 
-ARMS = tuple(name for name in STRATEGIES if name not in ("space_filling", "random_start", "replicate"))
+_UNASKED = ("space_filling", "random_start", "replicate", "improve_by_cost", "vetoed")
+ARMS = tuple(name for name in STRATEGIES if name not in _UNASKED)
 """The strategies that a campaign may share its budget among after the start."""
 
 INSTRUMENTS = ("replay", *KINDS, "hand")

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from labctl.advice import belief
 from labctl.config import CampaignConfig
 from labctl.evidence import Evidence, evidence
 from labctl.ground import ground
 from labctl.portfolio import Shares
 from labctl.proposal import Arm, Predicted, Proposal, recipe_key
+from labctl.sources import Offers, sources
 from labctl.space import Space
 from labctl.state import CampaignState
 from labctl.strategies.knowledge import knowledge
@@ -49,6 +51,7 @@ def propose(
     predict_always: bool = True,
     only: tuple[Recipe, str] | None = None,
     repeatable: Callable[[Recipe], bool] = lambda _recipe: True,
+    offers: Offers = lambda _fidelity, _recipe: True,
 ) -> Proposed | None:
     """Choose the next experiment, or None if no candidate is left.
 
@@ -65,6 +68,7 @@ def propose(
             with a prediction.
         only: a person's own recipe and reason, which needs no choosing.
         repeatable: whether measuring a recipe again can say anything new.
+        offers: whether a fidelity, by its name, can measure a recipe at all.
     """
     started = time.process_time()
     objectives = list(config.model.objectives)
@@ -96,6 +100,9 @@ def propose(
         surprises=again,
         doubted=tuple(s for s in surprising if s.replicate != "agrees"),
         repeatable=repeatable,
+        sources=sources(config, state, space, offers),
+        advice=config.model.advice,
+        belief=belief(config.model.advice, space, known.n),
         ground=stood,
         verdict=None if state.verdict is None else str(state.verdict["verdict"]),
     )
@@ -139,7 +146,7 @@ def _to_repeat(
     )
 
 
-_RESTS_ON_IT = ("log_expected", "log_chance", "predicted_sd")
+_RESTS_ON_IT = ("log_expected", "log_chance", "predicted_sd", "stein_novelty", "learned_novelty")
 """How the names of scores begin that rest on a prediction, which is then written down with them."""
 _HARDLY_IN_QUESTION = 0.95
 """From this chance of a sample on, the reason of a proposal does not mention it."""
@@ -162,7 +169,9 @@ class _Written:
         predictions: dict[str, Predicted] = {}
         cards: list[dict[str, Any]] = []
         rests_on_it = (choice.acquisition or "").startswith(_RESTS_ON_IT)
-        if surrogates.ready and (rests_on_it or (self.predict and surrogates.trustworthy)):
+        if choice.predictions is not None:
+            predictions = dict(choice.predictions)
+        elif surrogates.ready and (rests_on_it or (self.predict and surrogates.trustworthy)):
             predictions = surrogates.predict(space.encode([choice.recipe]))[0]
             for objective in predictions:
                 card = surrogates.of(objective).card
@@ -173,6 +182,7 @@ class _Written:
         proposal = Proposal(
             recipe=dict(choice.recipe),
             arm=self.arm,
+            fidelity=choice.fidelity,
             because=choice.because if chance is None else self._with_chance(choice.because, float(chance[0])),
             strategy=self.strategy,
             shares=None if self.shares is None else {n: round(v, 6) for n, v in self.shares.of.items()},

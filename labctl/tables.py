@@ -177,6 +177,8 @@ def _asked(path: Path, headers: list[str], goal: str) -> tuple[str, ...]:
         RequestError: no header is like it; the sentence names the nearest first.
     """
     names = [name for name, _ in unlike_names(headers)]
+    if not goal.strip():
+        raise RequestError(f"say which column is meant, one of {listed(names, 30)}", file=path, key="goal")
     places = goal_places(headers, goal) or [i for i, n in enumerate(names) if n.casefold() == goal.casefold()]
     if not places:
         by_fold = {name.casefold(): name for name in names}

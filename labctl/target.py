@@ -18,12 +18,7 @@ def find_study(
     """
     path = Path(target)
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        from labctl.tables import listed, read_table  # noqa: PLC0415 - only for tables
-
-        if goal is None:
-            names = listed(read_table(path).names, 30)
-            raise RequestError(f"say which column was measured with --target COL, one of {names}", file=path)
-        return of_table(read_table(path, goal=goal), goal=goal, name=path.stem, every_row=every_row)
+        return _of_csv(path, goal, every_row=every_row)
     if path.suffix in (".yaml", ".yml") and not path.name.endswith(".card.yaml"):
         return _of_campaign_file(path, folder)
     from labctl.datasets import load_card, read  # noqa: PLC0415
@@ -33,6 +28,18 @@ def find_study(
     if goal is None and len(measured) != 1:
         raise RequestError(f"say which of {', '.join(measured)} with --target COL", file=card.name)
     return of_table(read(card), goal=goal or measured[0], name=card.name, card=card, every_row=every_row)
+
+
+def _of_csv(path: Path, goal: str | None, *, every_row: bool) -> Study:
+    from labctl.tables import read_table  # noqa: PLC0415 - only for tables
+
+    try:
+        table = read_table(path, goal=goal or "")
+    except RequestError as error:
+        if error.key == "goal":
+            raise RequestError(error.what, file=path, key="--target") from None
+        raise
+    return of_table(table, goal=goal or "", name=path.stem, every_row=every_row)
 
 
 def _of_campaign_file(path: Path, folder: Path | None) -> Study:

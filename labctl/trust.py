@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 from importlib import import_module
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

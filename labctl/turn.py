@@ -15,7 +15,9 @@ from labctl.strategies.protocol import Strategy
 
 _WHEN_NOTHING_FITS = ("gaps", "random")
 """Who chooses where a strategy finds nothing it may choose, such as no improvement within the domain."""
-_ARM_OF = {"space_filling": "initial", "random_start": "initial"}
+_MAY_PASS = ("replicate", "vetoed")
+"""Strategies that may find nothing to do without anything being wrong."""
+_ARM_OF = {"space_filling": "initial", "random_start": "initial", "improve_by_cost": "improve"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,22 @@ def turn(
         start = "space_filling" if plan.start == "space_filling" else "random_start"
         return Turn((start, *_WHEN_NOTHING_FITS))
     found = None
+    doubt = config.model.advice.doubt if config.model.advice.vetoes else 0.0
     if plan.arms is not None:
-        total = sum(plan.arms.values())
-        spent = sum(counts.get(arm, 0) for arm in plan.arms)
-        due = {arm: share / total * (spent + 1) for arm, share in plan.arms.items() if share > 0}
+        weights = {arm: (1.0 - doubt) * w / sum(plan.arms.values()) for arm, w in plan.arms.items()}
+        weights["vetoed"] = doubt
+        spent = sum(counts.get(arm, 0) for arm in weights)
+        due = {arm: share * (spent + 1) for arm, share in weights.items() if share > 0}
     else:
-        found = shares(seen(), {"random": plan.floors.random, "replicate": plan.floors.replicate})
+        floors = {"random": plan.floors.random, "replicate": plan.floors.replicate, "vetoed": doubt}
+        found = shares(seen(), floors)
         due, counts = _due(state, found)
     by_lag = sorted(due, key=lambda arm: counts.get(arm, 0) - due[arm])
+    if config.model.fidelities:
+        by_lag = ["improve_by_cost" if arm == "improve" else arm for arm in by_lag]
     ready = [name if results >= load(name).needs_results else "random" for name in by_lag]
-    # Where nothing can be measured again, the next arm has its turn.
-    first = ready[:2] if ready[0] == "replicate" else ready[:1]
+    # Where nothing can be measured again, or no vetoed recipe is left, the next arm has its turn.
+    first = ready[: next(i for i, arm in enumerate((*ready, "")) if arm not in _MAY_PASS) + 1]
     order = ("replicate", *first) if surprised else first
     return Turn(tuple(dict.fromkeys((*order, *_WHEN_NOTHING_FITS))), found)
 
@@ -77,11 +84,6 @@ def turns_of(state: CampaignState) -> Mapping[str, int]:
     return counts
 
 
-def initial_of(name: str) -> str:
-    """The name that a strategy's turns are counted under."""
-    return _ARM_OF.get(name, name)
-
-
 def _due(state: CampaignState, now: Shares) -> tuple[dict[str, float], Mapping[str, int]]:
     """What each arm should have had by now, by the shares written at each turn, and what it has had."""
     due, had = dict(now.of), Counter[str]()
@@ -89,7 +91,8 @@ def _due(state: CampaignState, now: Shares) -> tuple[dict[str, float], Mapping[s
         proposal = experiment.proposal
         if proposal.shares is None:
             continue
-        had[proposal.strategy or proposal.arm] += 1
+        name = proposal.strategy or proposal.arm
+        had[_ARM_OF.get(name, name)] += 1
         for arm, share in proposal.shares.items():
             due[arm] = due.get(arm, 0.0) + share
     return due, had

@@ -15,6 +15,7 @@ from labctl.cli.output import Answer, CampaignFile, Folder, Heedless, JsonFlag, 
 
 if TYPE_CHECKING:
     from labctl.campaign import Campaign
+    from labctl.config import CampaignConfig
     from labctl.state import Experiment
 
 Seed = Annotated[
@@ -100,7 +101,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     from labctl.cli.show import experiment_line  # noqa: PLC0415
-    from labctl.scores import keeps_limits, value_of  # noqa: PLC0415
+    from labctl.scores import value_of  # noqa: PLC0415
     from labctl.summary import best  # noqa: PLC0415
 
     stream = cast("IO[str]", Heedless(sys.stderr))
@@ -116,12 +117,19 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
         def watch(experiment: "Experiment") -> None:
             nonlocal best_value
             console.print(experiment_line(experiment, config, best_value))
-            value = value_of(experiment, config.goal[0]) if keeps_limits(config, experiment) else None
+            value = value_of(experiment, config.goal[0]) if _counts(experiment, config) else None
             if value is not None and (best_value is None or config.worth(value) > config.worth(best_value)):
                 best_value = value
             bar.update(task, completed=len(campaign.state))
 
         yield watch
+
+
+def _counts(experiment: "Experiment", config: "CampaignConfig") -> bool:
+    """Whether its result may be the best so far."""
+    from labctl.scores import keeps_limits  # noqa: PLC0415
+
+    return experiment.proposal.fidelity is None and keeps_limits(config, experiment)
 
 
 @contextmanager

@@ -53,6 +53,8 @@ def experiment_line(experiment: Experiment, config: CampaignConfig, best_before:
 
 
 def _mark(experiment: Experiment, config: CampaignConfig, value: float, best_before: float | None) -> str:
+    if experiment.proposal.fidelity is not None:
+        return f"[dim]by {_plain(experiment.proposal.fidelity)}[/]"
     if not keeps_limits(config, experiment):
         return "[yellow]breaks a limit on its outcome[/]"
     is_best = best_before is None or config.worth(value) > config.worth(best_before)

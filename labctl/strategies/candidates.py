@@ -54,7 +54,12 @@ class Candidates:
 
 
 def candidates(
-    situation: Situation, *, near: Floats | None = None, n: int = DRAWS, risky: bool = False
+    situation: Situation,
+    *,
+    near: Floats | None = None,
+    n: int = DRAWS,
+    risky: bool = False,
+    vetoed: bool = False,
 ) -> Candidates:
     """Untried rows of the pool; without a pool, draws from the space.
 
@@ -63,9 +68,20 @@ def candidates(
         near: a row of the unit cube; a quarter of the draws are made close to it.
         n: how many to draw from a space without a pool.
         risky: also those of which a sample hardly comes, for who weighs the risk, or must not be biased.
+        vetoed: only those that a person would not make, in place of all others.
     """
-    every = _untried(situation, near, n)
+    every = _by_veto(situation, _untried(situation, near, n), vetoed=vetoed)
     return every if risky else _promising(situation, every)
+
+
+def _by_veto(situation: Situation, every: Candidates, *, vetoed: bool) -> Candidates:
+    """The candidates that no veto speaks against, or only those that one does."""
+    if not situation.advice.vetoes:
+        return every.only(np.empty(0, dtype=np.intp)) if vetoed else every
+    against = np.array(
+        [situation.veto(every.recipe(row)) is not None for row in range(len(every))], dtype=bool
+    )
+    return every.only(np.flatnonzero(against == vetoed))
 
 
 def _promising(situation: Situation, every: Candidates) -> Candidates:

@@ -26,7 +26,8 @@ class SpaceFilling:
         n = max(situation.initial, situation.done + 1)
         because = f"space-filling start, {situation.done + 1} of {n}"
         for recipe in layout(situation.space, n, situation.seed)[situation.done :]:
-            if recipe_key(recipe) not in situation.knowledge.tried and situation.allowed(recipe):
+            fresh = recipe_key(recipe) not in situation.knowledge.tried and situation.veto(recipe) is None
+            if fresh and situation.allowed(recipe):
                 return Choice(recipe, because)
         return farthest(situation, because)
 

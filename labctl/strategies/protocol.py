@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.advice import Advice, veto_of
 from labctl.ground import Ground
 from labctl.objective import Objective
-from labctl.proposal import Alternative, Arm
+from labctl.proposal import Alternative, Arm, Predicted
+from labctl.sources import Source
 from labctl.space import Space
 from labctl.strategies.knowledge import Knowledge
 from labctl.strategies.surrogate import Surrogates
@@ -42,6 +44,8 @@ class Situation:
         ground: the domain of the measured recipes, once there are enough.
         verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first.
         belief: of people, where good recipes lie; it fades as results come in.
+        sources: the fidelities, the one that counts last; empty where there is only that.
+        advice: what people know, vetoes among it.
         doubted: surprising results that no replicate agrees with yet, whether they may be repeated or not.
     """
 
@@ -62,7 +66,13 @@ class Situation:
     ground: Ground | None = None
     verdict: str | None = None
     belief: "Score | None" = None
+    sources: Sequence[Source] = ()
+    advice: Advice = Advice()  # noqa: RUF009 - frozen
     doubted: Sequence[Surprise] = ()
+
+    def veto(self, recipe: Recipe) -> str | None:
+        """What the first veto against a recipe says, or None."""
+        return veto_of(self.advice, self.space.parameters, recipe)
 
     def within_trust(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which rows of X (n x d) may be chosen by predicted improvement alone, under the verdict.
@@ -85,6 +95,8 @@ class Choice:
         acquisition: name of the score that ranked the candidates, or None where chance did.
         value: its value for this recipe.
         alternatives: the strongest candidates not chosen.
+        fidelity: by which cheaper fidelity to measure it; None for the one that counts.
+        predictions: in place of the surrogates' own, where another model stands behind the choice.
     """
 
     recipe: Recipe
@@ -92,6 +104,8 @@ class Choice:
     acquisition: str | None = None
     value: float | None = None
     alternatives: Sequence[Alternative] = field(default=())
+    fidelity: str | None = None
+    predictions: Mapping[str, Predicted] | None = None
 
 
 class Strategy(Protocol):

@@ -123,18 +123,19 @@ def at_a_glance(checked: Checked) -> str:
     if "skill_shuffled" not in e:
         return "No candidate finished within the budget; give it more with --budget."
     near, far = e["skill_shuffled"], e["skill_loco"]
+    base = _knowing_nothing(checked)
     if near <= 0:
-        return f"Even between measured recipes it removes none of the error that {_knowing_nothing(checked)} makes."
-    told = f"Between measured recipes it removes {_percent(near)} of the error that {_knowing_nothing(checked)} makes"
+        return f"Even between measured recipes it removes none of the error that {base} makes."
+    told = f"Between measured recipes it removes {_percent(near)} of the error that {base} makes"
     if not regions(checked):
         return f"{told}. No region could be held out, so what it does beyond them is not known."
     if far <= 0:
         return f"{told}; in a region that it has not seen, none of it."
     if far >= near:
         return (
-            f"{told}; in a region that it has not seen, {_percent(far)}. That whole clusters are no harder than "
-            f"random rows is no sign of skill: among {checked.found.n} rows it can be chance, or the clusters "
-            "hardly differ in their outcomes."
+            f"{told}; in a region that it has not seen, {_percent(far)}. That whole clusters are no harder "
+            f"than random rows is no sign of skill: among {checked.found.n} rows it can be chance, or the "
+            "clusters hardly differ in their outcomes."
         )
     lost = 1 - far / near
     share = "most" if lost > 0.5 else "part" if lost > 0.2 else "little"  # noqa: PLR2004 - words for shares

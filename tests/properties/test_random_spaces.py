@@ -26,7 +26,7 @@ from labctl.strategy import propose
 Recipe = Mapping[str, Any]
 Law = Callable[[Recipe], bool]
 
-SPACES = int(os.environ.get("LABCTL_SPACES", "300"))
+SPACES = int(os.environ.get("LABCTL_SPACES", "200"))
 STEPS = ("0.5", "0.25", "0.1", "0.05", "1", "2", "0.3")
 RULES: tuple[tuple[str, Callable[[float, float], float]], ...] = (
     ("{a} * {b}", lambda a, b: a * b),
@@ -297,7 +297,7 @@ def test_every_proposal_keeps_every_law(made: Made, seed: int) -> None:
     space, rng = config_of(made).space, np.random.default_rng(seed)
     assert space.problems(made.witness) == ()
     drawn = sample(space, 12, rng)
-    laid_out = layout(space, 3, seed)
+    laid_out = layout(space, 1, seed)
     near = [space.nearest_lawful(row) for row in rng.random((2, space.width))]
     assert len(drawn) == 12
     assert laid_out

@@ -17,13 +17,16 @@ RIDGE = 1e-3
 LONGEST_STEP = 4.0
 
 
-def platt(x: Array, y: Array, weights: Array, start: Array | None = None) -> Array:
+def platt(x: Array, y: Array, weights: Array) -> Array:
     """Lines (b x 2: height, slope) that give classes y (n, 0 or 1) by log-odds x (n,), with weights (b x n).
 
     Maximum likelihood by Newton's steps; Platt, Advances in Large Margin Classifiers (1999). A slope of 1
     at height 0 says that the scores were calibrated already, a slope of 0 that they say nothing.
     """
-    line = np.tile([0.0, 1.0] if start is None else start[0], (len(weights), 1))
+    # From a flat line in log-odds of about 1, where every step is sound; a steep start may never return.
+    unit = max(float(np.abs(x).mean()), np.finfo(np.float64).tiny)
+    x = x / unit
+    line = np.zeros((len(weights), 2))
     for _ in range(STEPS):
         p = expit(line[:, :1] + line[:, 1:] * x)
         off, curve = weights * (y - p), weights * p * (1.0 - p)
@@ -34,7 +37,7 @@ def platt(x: Array, y: Array, weights: Array, start: Array | None = None) -> Arr
         line = line + step
         if float(np.abs(step).max()) < SETTLED:
             break
-    return np.asarray(line, dtype=np.float64)
+    return np.asarray(line / [1.0, unit], dtype=np.float64)
 
 
 def calibrated(line: Array, x: Array) -> Array:

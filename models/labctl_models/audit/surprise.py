@@ -82,10 +82,9 @@ def class_z(score: Array, y: Array) -> Array:
     recorded with probability q, so this p is as rare as it says wherever the calibration holds.
     """
     x = logit(score)
-    line, wrong = np.array([[0.0, 1.0]]), TAIL / 5.0
-    right = np.ones(len(y))
+    wrong, right = TAIL / 5.0, np.ones(len(y))
     for _ in range(ROUNDS):
-        line = platt(x, y, right[None, :], start=line)
+        line = platt(x, y, right[None, :])
         given = expit((2.0 * y - 1.0) * (line[0, 0] + line[0, 1] * x))
         before, right = right, (1.0 - wrong) * given / ((1.0 - wrong) * given + wrong * (1.0 - given))
         wrong = min(TAIL, float(np.mean(1.0 - right)))

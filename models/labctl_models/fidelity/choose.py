@@ -94,7 +94,8 @@ def decide(
     """Choose the next recipe and source.
 
     1. A source that is not proven is tried, at a recipe whose target is known, as long as all such
-       sources together have cost at most `TRIAL_SHARE` of the target.
+       sources together have cost at most `TRIAL_SHARE` of the target, or `DROPPED_SHARE` for one that was
+       dropped.
     2. With sources that help, the recipe and source of most information per cost, unless that is the target
        or cheap readings since the last one of the target have cost as much as another: what the guard
        knows, it knows from target readings.
@@ -110,7 +111,8 @@ def decide(
         alone: Takes the place of `judged.alone`.
 
     Raises:
-        ValueError: there is no reading of the target, so no improvement is known.
+        ValueError: the target has too few readings to be judged and `alone` is not given; or nothing cheap
+            is worth reading, and the target may measure none of the candidates.
     """
     spent = np.asarray(spent, dtype=np.float64)
     trial = _trial(readings, judged, options, spent)

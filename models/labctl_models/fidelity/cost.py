@@ -23,6 +23,7 @@ PRIOR_SD = 0.5
 PRIOR_FREEDOM = 4.0
 """For how many measurements that sd counts."""
 FEWEST = 10
+"""Measurements, besides two for each setting, before the cost may depend on the recipe."""
 SLOPE_SD = 1.0
 """Prior sd of the change of the log cost across the whole range of a setting."""
 

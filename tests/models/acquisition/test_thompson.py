@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from labctl_models.acquisition.pool import pool_scores
-from labctl_models.acquisition.thompson import joint_draws, shortlist, thompson_rows
+from labctl_models.acquisition.thompson import joint_draws, pathwise_draws, shortlist, thompson_rows
 from labctl_models.surrogates.gp import FittedGP, GaussianProcess
 from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess
 
@@ -76,6 +76,28 @@ def test_what_cannot_win_is_left_out_and_what_is_sure_stays() -> None:
     assert short.missed < 1e-100
     # Without any doubt only the best is left, and its equals.
     assert shortlist(np.array([1.0, 1.0, 0.5]), np.zeros(3)).rows.tolist() == [0, 1]
+
+
+def test_paths_have_the_posteriors_moments_whatever_their_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = a_process(3)
+    X = np.vstack([np.random.default_rng(1).random((5, 2)), fitted.X[:2]])
+    draws = pathwise_draws(fitted, X, 20_000, seed=2, features=8192)
+    sd = fitted.predict(X).sd
+    assert (np.abs(draws.mean(axis=0) - fitted.predict(X).mean) < 4 * sd / math.sqrt(20_000)).all()
+    # 8192 cosines have the prior's covariance to about 0.011 of the signal's variance.
+    np.testing.assert_allclose(np.cov(draws.T), fitted.covariance(X), atol=0.05 * fitted.scale**2)
+    monkeypatch.setattr("labctl_models.acquisition.thompson.BLOCK_ENTRIES", 2000)
+    again = pathwise_draws(fitted, X, 20_000, seed=2, features=8192)
+    np.testing.assert_allclose(again, draws, rtol=1e-9)
+
+
+def test_where_too_many_may_win_paths_choose_about_as_often_as_exact_draws() -> None:
+    fitted = a_process(4)
+    scores = pool_scores(fitted, np.random.default_rng(2).random((12, 2)))
+    exact = np.bincount(thompson_rows(scores, 20_000, seed=1), minlength=12) / 20_000
+    paths = np.bincount(thompson_rows(scores, 20_000, seed=1, most=1), minlength=12) / 20_000
+    assert exact.max() < 0.9
+    np.testing.assert_allclose(paths, exact, atol=0.06)
 
 
 def test_only_allowed_rows_are_chosen_and_the_seed_decides() -> None:

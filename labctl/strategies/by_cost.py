@@ -1,0 +1,157 @@
+"""Improvement with cheaper fidelities at hand: what tells most about the goal for its cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.proposal import Arm, Predicted, recipe_key
+from labctl.sources import Source
+from labctl.strategies.candidates import candidates
+from labctl.strategies.improve import Improve
+from labctl.strategies.protocol import Choice, Situation
+from labctl_drivers.protocol import Recipe
+
+if TYPE_CHECKING:
+    from labctl_models.fidelity.choose import Pick
+    from labctl_models.fidelity.guard import Judged
+    from labctl_models.fidelity.readings import Readings
+
+Floats = NDArray[np.float64]
+
+_NAMES = {"trial": "surprise_at_target", "inform": "nats_per_cost", "target": "log_expected_improvement"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Recipes that some source may measure next: X (q x d), and by source (q x m) whether it may."""
+
+    recipes: Sequence[Recipe]
+    X: Floats
+    allowed: NDArray[np.bool_]
+
+
+class ImproveByCost:
+    """Choose the recipe and the fidelity that are worth their cost.
+
+    A cheap fidelity is first tried beside results of the target, for a small share of their cost. Once it is
+    seen to predict them better than they predict each other it is used: what is measured next is the recipe
+    and the source of most information about the best response for its cost. When it misleads it is dropped,
+    and the goal is improved on as without it (``labctl_models.fidelity``).
+    """
+
+    arm: Arm = "improve"
+    needs_results = 2
+
+    def choose(self, situation: Situation) -> Choice | None:
+        """Choose a recipe and by which fidelity to measure it."""
+        from labctl_models.fidelity.choose import Options, decide  # noqa: PLC0415 - scipy is slow to import
+        from labctl_models.fidelity.guard import judge  # noqa: PLC0415
+
+        readings = _readings(situation)
+        judged = judge(readings, seed=situation.seed)
+        among = _candidates(situation)
+        if not among.allowed.any():
+            return None
+        costs = np.column_stack([source.cost.predict(among.X).mean for source in situation.sources])
+        pick = decide(
+            readings,
+            judged,
+            Options(among.X, among.allowed, costs),
+            [source.spent for source in situation.sources],
+            seed=situation.seed,
+            alone=situation.surrogates.of(situation.goal),
+        )
+        if pick.role == "target" and judged.together is None:
+            # No fidelity helps, so the goal is improved on as if there were none.
+            choice = Improve().choose(situation)
+            return None if choice is None else _with_standing(choice, judged, situation)
+        return _choice(pick, among, judged, situation)
+
+
+def _readings(situation: Situation) -> "Readings":
+    """All readings of the goal, in the direction in which more is better."""
+    from labctl_models.fidelity.readings import Readings  # noqa: PLC0415
+
+    own = situation.knowledge.results[situation.goal]
+    parts = [(own.X, own.y, len(situation.sources) - 1)]
+    for number, source in enumerate(situation.sources[:-1]):
+        read = situation.knowledge.stand_ins.get(str(source.name))
+        if read is not None:
+            parts.append((read.X, read.y, number))
+    return Readings(
+        np.vstack([X for X, _, _ in parts]),
+        np.concatenate([np.full(len(y), number, dtype=np.intp) for _, y, number in parts]),
+        situation.sign * np.concatenate([y for _, y, _ in parts]),
+        len(situation.sources),
+    )
+
+
+def _candidates(situation: Situation) -> _Candidates:
+    """What may be measured: new recipes by any source, and those known at the target by a cheaper one."""
+    space, known = situation.space, situation.knowledge
+    if space.pool is not None:
+        recipes = [space.pool.recipe(row) for row in range(len(space.pool))]
+    else:
+        fresh = candidates(situation)
+        recipes = [fresh.recipe(row) for row in range(len(fresh))]
+        recipes += [space.canonical(r) for r in space.decode(known.X_measured)]
+    recipes = list({recipe_key(r): r for r in recipes}.values())
+    X = space.encode(recipes)
+    trusted = situation.within_trust(X)
+    allowed = np.zeros((len(recipes), len(situation.sources)), dtype=bool)
+    for row, recipe in enumerate(recipes):
+        key = recipe_key(recipe)
+        if space.problems(recipe) or not situation.allowed(recipe):
+            continue
+        for number, source in enumerate(situation.sources):
+            new = key not in (known.tried if source.name is None else _read(situation, source))
+            allowed[row, number] = new and (source.name is not None or trusted[row]) and source.offers(recipe)
+    kept = np.flatnonzero(allowed.any(axis=1))
+    return _Candidates([recipes[row] for row in kept], X[kept], allowed[kept])
+
+
+def _read(situation: Situation, source: Source) -> frozenset[str]:
+    stand_in = situation.knowledge.stand_ins.get(str(source.name))
+    return frozenset() if stand_in is None else stand_in.tried
+
+
+def _choice(pick: "Pick", among: _Candidates, judged: "Judged", situation: Situation) -> Choice:
+    source = situation.sources[pick.source]
+    choice = Choice(
+        among.recipes[pick.row],
+        pick.because if source.name is None else f"by {source.name}: {pick.because}",
+        _NAMES[pick.role],
+        pick.value,
+        fidelity=source.name,
+        predictions=_predicted(pick, among, judged, situation),
+    )
+    return _with_standing(choice, judged, situation)
+
+
+def _predicted(
+    pick: "Pick", among: _Candidates, judged: "Judged", situation: Situation
+) -> dict[str, Predicted] | None:
+    """What the source is expected to read, where a model of it takes part in the choice."""
+    together = judged.together
+    if together is None or (pick.source not in (*judged.used, len(situation.sources) - 1)):
+        return None if situation.sources[pick.source].name is None else {}
+    belief = together.predict(among.X[[pick.row]], np.array([pick.source]))
+    return {
+        situation.goal: Predicted(
+            mean=situation.sign * float(belief.mean[0]),
+            sd=float(belief.sd[0]),
+            noise_sd=float(together.noise_sd(pick.source)),
+        )
+    }
+
+
+def _with_standing(choice: Choice, judged: "Judged", situation: Situation) -> Choice:
+    """The choice with what the guard says of each fidelity in its reason."""
+    said = [f"{situation.sources[j.source].name} {_STANDING[j.standing]}" for j in judged.judgements]
+    return replace(choice, because=f"{choice.because}; {', '.join(said)}")
+
+
+_STANDING = {"helps": "helps", "unproven": "is not proven yet", "dropped": "was dropped: it does not help"}

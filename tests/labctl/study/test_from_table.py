@@ -1,0 +1,85 @@
+"""A stranger's table as a study: its goal is no feature, and texts in place of numbers are read as failures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labctl.card import Card
+from labctl.errors import RequestError
+from labctl.target import find_study
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "films.csv"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("asked", ["phase", "Phase", "PHASE"])
+def test_a_goal_of_words_is_no_feature(tmp_path: Path, asked: str) -> None:
+    rows = "".join(f"{i},{i * i % 17},{'glass' if i % 3 else 'crystal'}\n" for i in range(40))
+    study = find_study(written(tmp_path, f"T (C),t (min),Phase\n{rows}"), goal=asked)
+    assert study.feature_names == ("T", "t")
+    assert study.classes == ("crystal", "glass")
+    np.testing.assert_array_equal(study.y, [float(i % 3 > 0) for i in range(40)])
+
+
+def test_texts_in_place_of_a_number_are_failures_and_bounds_as_when_a_campaign_is_made(
+    tmp_path: Path,
+) -> None:
+    rows = "1,120\n2,cracked\n3,<50\n4,> 900\n5,130\n6,0\n7,\n8,cracked\n"
+    study = find_study(written(tmp_path, f"x,Hardness (HV)\n{rows}"), goal="hardness")
+    assert study.kinds is not None
+    assert study.kinds.tolist() == ["", "bad_reading", "censored", "censored", "", "", "", "bad_reading"]
+    assert study.failed is not None
+    assert study.failed.tolist() == [kind != "" for kind in study.kinds]
+    assert study.measured.tolist() == [True, False, False, False, True, True, False, False]
+    assert "Hardness: 'cracked' in 2 rows is taken as a reading that failed" in study.notes
+    assert "Hardness: '<50' in 1 row is taken as a bound (censored)" in study.notes
+
+
+def test_nobody_wrote_down_failures_where_there_is_no_such_text(tmp_path: Path) -> None:
+    study = find_study(written(tmp_path, "x,y\n1,2\n2,3\n3,\n4,6\n"), goal="y")
+    assert study.failed is None
+
+
+def test_a_column_without_any_value_is_named(tmp_path: Path) -> None:
+    rows = "".join(f"{i},,{i * i % 7}\n" for i in range(30))
+    study = find_study(written(tmp_path, f"x,pressure,y\n{rows}"), goal="y")
+    assert any(note.startswith("pressure: left out, since it is empty") for note in study.notes)
+    assert not any("replayed" in note or "written as unknown" in note for note in study.notes)
+
+
+def test_without_a_goal_the_columns_are_listed_whatever_stands_in_them(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="--target: say which column is meant, one of x, hardness"):
+        find_study(written(tmp_path, "x,hardness (HV)\n1,5\n2,cracked\n3,6\n4,7\n5,8\n6,9\n"), goal=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning", "called"),
+    [
+        ("target", "yield strength", "yield strength"),
+        ("target", "1 for glass, 0 for none", "target"),
+        ("strength", "how strong it is", "strength"),
+    ],
+)
+def test_a_goal_whose_name_says_nothing_is_called_by_its_meaning(
+    tmp_path: Path, name: str, meaning: str, called: str
+) -> None:
+    from labctl.study import of_table  # noqa: PLC0415 - for the card alone
+    from labctl.tables import read_table  # noqa: PLC0415
+
+    card = Card.model_validate(
+        {
+            "name": "steels",
+            "title": "Steels",
+            "file": {"beside": "films.csv"},
+            "columns": [
+                {"name": "x", "role": "parameter"},
+                {"name": name, "role": "objective", "meaning": meaning},
+            ],
+        }
+    )
+    table = read_table(Path(written(tmp_path, f"x,{name}\n1,2\n2,3\n3,5\n4,6\n")))
+    assert of_table(table, goal=name, name="steels", card=card).goal_in_words == called
