@@ -255,7 +255,10 @@ def _unasked(space: Space, rows: Sequence["HistoricalRow"]) -> tuple[str, ...]:
 
 
 def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
-    """One row a recipe: the mean of its measured rows, or its first failure where none was measured."""
+    """One row a recipe: the mean of its measured rows, or its first failure where none was measured.
+
+    Each quantity is averaged over the rows that have it.
+    """
     groups: dict[str, list[HistoricalRow]] = {}
     for row in rows:
         groups.setdefault(recipe_key(row.recipe), []).append(row)
@@ -265,10 +268,14 @@ def means(rows: Iterable["HistoricalRow"]) -> list["HistoricalRow"]:
         if not good:
             averaged.append(members[0])
             continue
-        names = good[0].values
-        values = {name: sum(row.values[name] for row in good) / len(good) for name in names}
+        read = {name: [row.values[name] for row in good if name in row.values] for name in _names(good)}
+        values = {name: sum(some) / len(some) for name, some in read.items()}
         averaged.append(replace(good[0], values=values))
     return averaged
+
+
+def _names(rows: Iterable["HistoricalRow"]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.values))
 
 
 def _check_laws(config: CampaignConfig, space: Space) -> None:

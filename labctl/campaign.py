@@ -90,15 +90,23 @@ class Campaign:
 
     # The loop ---------------------------------------------------------------------------------------
 
-    def step(self) -> Experiment | None:
+    def step(self, *, most: int | None = None) -> Experiment | None:
         """Take one experiment to its outcome; None if there is nothing left to try.
 
-        What an earlier run left unfinished comes first.
+        What an earlier run left unfinished comes first. Where the file asks for batches, several experiments
+        are proposed at once, each in the light of those before it, and a failure of one is its own.
+
+        Args:
+            most: how many experiments may be proposed at the most.
         """
         experiment = self._unfinished()
         if experiment is None:
             self._validate()
-            experiment = self._propose("lane")
+            batch = self.config.model.strategy.batch
+            for _ in range(batch if most is None else min(batch, max(1, most))):
+                if self._propose("lane") is None:
+                    break
+            experiment = self._unfinished()
         if experiment is None:
             return None
         if experiment.decision is None:
@@ -120,7 +128,8 @@ class Campaign:
         refuse_by_hand(self.config)
         budget = self.config.model.budget.experiments if experiments is None else experiments
         while (why := self._why_to_stop(budget)) is None:
-            experiment = self.step()
+            done = sum(e.status != "rejected" for e in self._state)
+            experiment = self.step(most=budget - done)
             if experiment is None:
                 why = why_none_is_left(self.bench.space, self._state, self._keeper)
                 break

@@ -60,6 +60,7 @@ class StrategyConfig(Strict):
         arms: how the budget after the start is shared, by weights; left out, the evidence decides.
         floors: least shares where the evidence decides: of the random arm, which keeps everything honest, and
             of replicates, which tell how far readings scatter.
+        batch: experiments that are proposed at once, each in the light of those before it.
         neighbours: how many known recipes novelty is measured against.
         replicates: largest share of the experiments that may measure a surprising recipe again.
         fixed: settings that every new proposal has; results with others are learnt from all the same.
@@ -69,6 +70,7 @@ class StrategyConfig(Strict):
     start: Literal["space_filling", "random"] = "space_filling"
     arms: dict[ArmName, Number] | None = None
     floors: Floors = Floors()
+    batch: Whole = Field(default=1, ge=1, le=1_000)
     neighbours: Whole = Field(default=15, ge=1)
     replicates: Number = Field(default=0.1, ge=0, le=1)
     fixed: dict[Name, Fixed] = Field(

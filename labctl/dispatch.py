@@ -61,7 +61,7 @@ def outcome(
     if failure is None and not any(name in values for name in config.goals):
         failure = ExperimentFailed(FailureKind.BAD_READING, incomplete, stage="measure")
     raw = dict(jsonable(reading.raw)) if isinstance(reading, Reading) else {}
-    if isinstance(reading, Reading) and failure is not None:
+    if isinstance(reading, Reading) and (failure is not None or problems):
         raw |= {name: jsonable(value) for name, value in reading.values.items() if name not in values}
     actual = _reached(reading, config) if isinstance(reading, Reading) else {}
     return Outcome(
@@ -114,12 +114,9 @@ def _renamed(result: Reading | ExperimentFailed, reads: Mapping[str, str]) -> Re
     """What an instrument said, under the names of the objectives."""
     if not reads:
         return result
-    own = {quantity: name for name, quantity in reads.items()}
     if isinstance(result, Reading):
         return replace(
-            result,
-            values={own.get(name, name): value for name, value in result.values.items()},
-            units={own.get(name, name): unit for name, unit in result.units.items()},
+            result, values=_under_own(result.values, reads), units=_under_own(result.units, reads)
         )
     reading = None if result.reading is None else _renamed(result.reading, reads)
     return ExperimentFailed(
@@ -127,8 +124,14 @@ def _renamed(result: Reading | ExperimentFailed, reads: Mapping[str, str]) -> Re
         result.message,
         stage=result.stage,
         reading=reading if isinstance(reading, Reading) else None,
-        bounds={own.get(name, name): bound for name, bound in result.bounds.items()},
+        bounds=_under_own(result.bounds, reads),
     )
+
+
+def _under_own[T](told: Mapping[str, T], reads: Mapping[str, str]) -> dict[str, T]:
+    """What was told of quantities, by objective; what bears an objective's name but is not it is dropped."""
+    kept = {name: value for name, value in told.items() if name not in reads}
+    return kept | {name: told[quantity] for name, quantity in reads.items() if quantity in told}
 
 
 def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float], list[str]]:

@@ -60,7 +60,8 @@ def ground(space: Space, state: CampaignState) -> Ground | None:
     """The ground that a campaign stands on, or None as long as fewer than two results are in."""
     from labctl_models.validation.domain import Domain  # noqa: PLC0415 - sklearn's trees take a moment
 
-    known = tuple(e for e in state if e.status in ("measured", "failed") and not _of_the_machine(e))
+    ended = (e for e in state if e.status in ("measured", "failed") and e.proposal.fidelity is None)
+    known = tuple(e for e in ended if not _of_the_machine(e))
     succeeded = np.array([e.status == "measured" for e in known], dtype=bool)
     if succeeded.sum() < LEAST_KNOWN:
         return None

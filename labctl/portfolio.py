@@ -61,10 +61,10 @@ def _by_verdict(seen: Evidence, weights: dict[str, float], reasons: list[str]) -
         weights["explore"] += 1.0
         reasons.append("the surrogate is good only between measured recipes")
     elif seen.verdict == "lookup table":
-        weights["improve"] *= 0.35
-        weights["explore"] += 1.0
-        weights["gaps"] = weights.get("gaps", 0.0) + 2.0
-        weights["novelty"] += 1.0
+        weights["improve"] *= 0.5
+        weights["explore"] += 0.75
+        weights["gaps"] = weights.get("gaps", 0.0) + 0.75
+        weights["novelty"] += 0.5
         reasons.append("the surrogate is a lookup table, so little rests on it")
     elif seen.verdict == "trusted":
         reasons.append("the surrogate is trusted")

@@ -61,7 +61,7 @@ def replay(
     *,
     strategies: Annotated[
         str,
-        typer.Option("--strategies", metavar="A,B", help="Strategies to compare: improve, novelty, random."),
+        typer.Option("--strategies", metavar="A,B", help="Arms to compare, or evidence for shares of all."),
     ] = "improve,random",
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, metavar="N", help="Repeats with different seeds.")

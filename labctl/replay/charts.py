@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labctl.replay.looks import DASHES
 from labctl.replay.words import Results, with_unit
 from labctl.report.figures import axis_type, padded, plain
 from labctl.report.look import rounded
@@ -14,7 +15,6 @@ from labctl.report.look import with_unit as axis_title
 
 Figure = dict[str, Any]
 
-DASHES = {"improve": "solid", "novelty": "2px 3px", "random": "8px 4px"}
 """The line says the same as the colour, for eyes and printers that do not tell colours apart."""
 
 

@@ -16,7 +16,7 @@ from labctl.proposal import canonical_json
 from labctl.registry import ARMS
 from labctl.replay.past import Past, past_of
 from labctl.replay.results import results
-from labctl.replay.runs import Run, run_all
+from labctl.replay.runs import BY_EVIDENCE, Run, run_all
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def compare(
 
     Args:
         file: the campaign file, or what was read from one.
-        strategies: among improve, novelty and random.
+        strategies: arms by their names, or ``evidence`` for shares of all of them.
         seeds: how many; they count up from the campaign's own.
         experiments: budget of each run, the start included; the file's unless given.
         jobs: processes; -1 for one a core. The results do not depend on it.
@@ -123,9 +123,10 @@ def compare(
 
 
 def _checked(config: CampaignConfig, strategies: Sequence[str], *, seeds: int, jobs: int) -> tuple[str, ...]:
-    known = f"choose among {', '.join(ARMS)}"
+    names = (*ARMS, BY_EVIDENCE)
+    known = f"choose among {', '.join(names)}"
     chosen = tuple(dict.fromkeys(strategies))
-    wrong = next((name for name in chosen if name not in ARMS), None)
+    wrong = next((name for name in chosen if name not in names), None)
     if wrong is not None:
         raise RequestError(f"no strategy is called {wrong!r}; {known}", key="--strategies")
     if not chosen:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from labctl.replay import charts, words
+from labctl.replay.looks import DASHES, LOOKS
 from labctl.replay.words import Results
-from labctl.report.look import ARMS, FAILED_DARK, FAILED_LIGHT
+from labctl.report.look import FAILED_DARK, FAILED_LIGHT
 from labctl.report.shell import as_json, plotly_bundle, policy_of, script, style, template
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
@@ -27,10 +28,10 @@ def page(results: Results) -> str:
             tables=[words.table(results), words.levels(results)],
             sentences=words.sentences(results)[: -len(words.verdict(results))],
             verdict=words.verdict(results),
-            looks={name: ARMS[name] for name in results["strategies"]},
+            looks={name: LOOKS[name] for name in results["strategies"]},
             paint=paint,
             failed=(FAILED_LIGHT, FAILED_DARK),
-            dashes=charts.DASHES,
+            dashes=DASHES,
             with_unit=words.with_unit,
             data=as_json(data),
             style=style(),

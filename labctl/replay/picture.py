@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labctl.replay.charts import focus
+from labctl.replay.looks import LOOKS, dash_of
 from labctl.replay.words import Results, with_unit
-from labctl.report.look import ARMS
 from labctl.report.look import with_unit as axis_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DASHES: dict[str, Any] = {"improve": "-", "novelty": (0, (1, 1.2)), "random": (0, (5, 2))}
 _MUTED, _FAINT = "#5d6670", "#e4e7e6"
 _STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "sans-serif",
@@ -92,7 +91,7 @@ def _curves(
 ) -> None:
     ends: dict[str, tuple[float, str]] = dict(others or {})
     for name, strategy in reversed(results["strategies"].items()):
-        curve, colour = strategy[what], ARMS[name].light
+        curve, colour = strategy[what], LOOKS[name].light
         x = range(1, results["experiments"] + 1)
         for low, high, opacity in (("lowest", "highest", 0.09), ("lower_quartile", "upper_quartile", 0.22)):
             axes.fill_between(
@@ -105,7 +104,7 @@ def _curves(
                 step="post",
             )
         median = _numbers(curve["median"])
-        axes.plot(x, median, color=colour, linewidth=3, linestyle=_DASHES[name], drawstyle="steps-post")
+        axes.plot(x, median, color=colour, linewidth=3, linestyle=dash_of(name), drawstyle="steps-post")
         ends[name] = (median[-1], colour)
     if what == "top_share":
         axes.set_ylim(bottom=0)

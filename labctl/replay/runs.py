@@ -39,23 +39,26 @@ class Run:
     calibration: Calibration | None
 
 
-def with_strategy(config: CampaignConfig, strategy: str, experiments: int) -> CampaignConfig:
-    """The campaign with one arm alone and a budget that no target and no row of failures ends early.
+BY_EVIDENCE = "evidence"
+"""In place of an arm's name: shares of all arms, by evidence."""
 
-    Replicates of surprises and the gate on the surrogate are off: they would mix other arms into the one
-    that is compared.
+
+def with_strategy(config: CampaignConfig, strategy: str, experiments: int) -> CampaignConfig:
+    """The campaign with one arm alone and a budget that no target and no rule ends early.
+
+    Replicates of surprises, doubts in vetoes and the gate on the surrogate are off: they would mix other arms
+    into the one that is compared. ``BY_EVIDENCE`` is the campaign's own way of sharing among all arms.
     """
     model = config.model
-    changed = model.model_copy(
-        update={
-            "strategy": model.strategy.model_copy(update={"arms": {strategy: 1.0}, "replicates": 0.0}),
-            "validation": model.validation.model_copy(update={"every": 0}),
-            "budget": model.budget.model_copy(
-                update={"experiments": experiments, "failures_in_a_row": None, "target": None}
-            ),
-        }
-    )
-    return CampaignConfig(config.path, changed)
+    whole = dict.fromkeys(("failures_in_a_row", "target", "cost", "time"))
+    changes = {"stop": (), "budget": model.budget.model_copy(update={**whole, "experiments": experiments})}
+    if strategy == BY_EVIDENCE:
+        changes["strategy"] = model.strategy.model_copy(update={"arms": None})
+    else:
+        changes["strategy"] = model.strategy.model_copy(update={"arms": {strategy: 1.0}, "replicates": 0.0})
+        changes["validation"] = model.validation.model_copy(update={"every": 0})
+        changes["advice"] = model.advice.model_copy(update={"doubt": 0.0})
+    return CampaignConfig(config.path, model.model_copy(update=changes))
 
 
 def run_one(path: Path, content: str, strategy: str, seed: int, experiments: int) -> Run:

@@ -141,13 +141,17 @@ def _stand_ins(experiments: Sequence[Experiment], space: Space, goal: str) -> di
 
 
 def _values(experiment: Experiment) -> Mapping[str, float]:
-    return {} if experiment.outcome is None else experiment.outcome.values
+    """The values that count; of a censored failure those that its bounds are not about."""
+    outcome = experiment.outcome
+    if outcome is None or (outcome.kind == FailureKind.CENSORED and not outcome.bounds):
+        return {}
+    return {name: value for name, value in outcome.values.items() if name not in outcome.bounds}
 
 
 def _results(
     space: Space, objective: str, used: Sequence[Experiment], bounded: Sequence[Experiment]
 ) -> Results:
-    told = [(e, e.outcome.values[objective]) for e in used if e.outcome and objective in e.outcome.values]
+    told = [(e, values[objective]) for e in used if objective in (values := _values(e))]
     limits = [(e, b) for e in bounded if e.outcome and (b := e.outcome.bounds.get(objective))]
     return Results(
         X=space.encode([e.made for e, _ in told]),
@@ -161,7 +165,7 @@ def _results(
 def _usable(experiment: Experiment, goals: Sequence[str]) -> bool:
     """Whether it has a value of a goal to learn from; of several goals, one may be beyond the scale."""
     outcome = experiment.outcome
-    if outcome is None or not any(name in outcome.values for name in goals):
+    if outcome is None or not any(name in _values(experiment) for name in goals):
         return False
     return outcome.status == "measured" or outcome.kind in (FailureKind.OFF_RECIPE, FailureKind.CENSORED)
 

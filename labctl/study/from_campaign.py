@@ -14,9 +14,12 @@ from labctl.study.study import Study
 
 
 def of_campaign(config: CampaignConfig, space: Space, state: CampaignState) -> Study:
-    """The study of what a campaign has done, failures and whatever the instruments logged included."""
+    """The study of what a campaign has done, failures and whatever the instruments logged included.
+
+    What a cheaper fidelity read is no result of the goal and no part of it.
+    """
     goal, objective = config.goal
-    done = [e for e in state if e.status in ("measured", "failed")]
+    done = [e for e in state if e.status in ("measured", "failed") and e.proposal.fidelity is None]
     names = sorted({name for e in done for name in _told(e)})
     columns = {name: _as_column([_told(e).get(name) for e in done]) for name in names}
     formula = next((n for n, p in space.parameters.items() if isinstance(p, Formula)), None)

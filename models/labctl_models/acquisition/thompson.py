@@ -72,8 +72,8 @@ def pathwise_draws(fitted: FittedGP, X: Array, count: int, seed: int, *, feature
 
     A draw of the prior is corrected by what the data say against it, f + k(x, data) K⁻¹(z - f(data) - noise)
     (Matheron's rule; Wilson et al., ICML 2020). The correction is exact. The prior is a sum of random cosines
-    (Rahimi and Recht, NeurIPS 2007), for Matérn-5/2 with frequencies of Student's t with 5 degrees of freedom,
-    whose covariance is off by about 1 / √features. All draws of one call share the cosines.
+    (Rahimi and Recht, NeurIPS 2007), for Matérn-5/2 with frequencies from Student's t with 5 degrees of
+    freedom, whose covariance is off by about 1 / √features. All draws of one call share the cosines.
     """
     rng = np.random.default_rng(seed)
     n, d = fitted.X.shape

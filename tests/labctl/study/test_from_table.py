@@ -1,4 +1,4 @@
-"""A stranger's table as a study: its goal is no feature, and texts in place of numbers are read as failures."""
+"""A stranger's table as a study: its goal is no feature, and texts in place of numbers are failures."""
 
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from labctl.validate import Checked, write_page
 from labctl.validate.figures import dumbbell, sanity
 from labctl.validate.maps import MOST_POINTS, principal
 from labctl.validate.page import page
-from labctl.validate.words import at_a_glance, headline, next_steps
+from labctl.validate.words import at_a_glance, by_number, headline, intervals, next_steps
 
 
 def data_of(html: str) -> dict[str, Any]:
@@ -78,6 +79,29 @@ def test_sentences_carry_the_numbers_of_the_verdict(hall_petch: Checked) -> None
     evidence = hall_petch.found.verdict.evidence
     assert f"removes {100 * evidence['skill_shuffled']:.0f} % of the error" in at_a_glance(hall_petch)
     assert any("random arm" in step for step in next_steps(hall_petch))
+
+
+def test_the_words_below_the_numbers_of_clusters_follow_from_the_errors(hall_petch: Checked) -> None:
+    mine, mean = hall_petch.best, hall_petch.report("mean")
+    assert mine is not None
+    assert mine.loco is not None
+    assert mean.loco is not None
+    assert "less than both yardsticks at every number" in by_number(hall_petch)
+    first = min(mine.loco.by_k)
+    worse = replace(mean, loco=replace(mean.loco, by_k={**mean.loco.by_k, first: 0.0}))
+    found = replace(
+        hall_petch.found,
+        candidates=tuple(worse if r.name == "mean" else r for r in hall_petch.found.candidates),
+    )
+    assert f"no less than predicting the mean at k = {first}." in by_number(replace(hall_petch, found=found))
+
+
+def test_intervals_and_the_permutation_test_are_told_in_words(hall_petch: Checked) -> None:
+    said = words_of(page(hall_petch))
+    assert intervals(hall_petch) in said
+    assert "(conformal)" in intervals(hall_petch)
+    assert re.search(r"permutation test, p = 0\.\d", said)
+    assert "log score" in said
 
 
 def test_refused_clusterings_are_crossed_out(hall_petch: Checked) -> None:

@@ -57,6 +57,17 @@ def test_a_column_with_one_group_or_a_group_for_each_row_is_not_held_out(grains:
     assert not [split.kind for split in found.splits if split.kind.startswith("group")]
 
 
+def test_a_column_that_is_asked_for_is_held_out_by_group_or_refused(grains: Study) -> None:
+    columns = {**grains.columns, "oven": np.array(["a", "b", "c"])[np.arange(53) % 3], "id": np.arange(53.0)}
+    study = replace(grains, columns=columns, cohorts=())
+    found = validate_study(study, budget_s=1, groups=("oven",)).found
+    assert next(s for s in found.splits if s.kind == "group: oven").labels == ("a", "b", "c")
+    with pytest.raises(RequestError, match=r"--group: has no column 'batch'; it has .*oven"):
+        validate_study(study, groups=("batch",))
+    with pytest.raises(RequestError, match="--group: id is different in every row"):
+        validate_study(study, groups=("id",))
+
+
 def test_json_has_every_part_and_no_nan(hall_petch: Checked) -> None:
     content = json.loads(json.dumps(hall_petch.as_json(), allow_nan=False))
     assert {"verdict", "reason", "candidates", "splits", "calibration", "leakage", "inflation"} <= set(

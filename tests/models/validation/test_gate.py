@@ -96,7 +96,24 @@ def test_without_regions_nothing_is_trusted() -> None:
 )
 def test_what_is_trusted_has_beaten_everything(gains: tuple[float, ...], errors: tuple[float, ...]) -> None:
     differences = [Difference(gain, 1.0, 10) for gain in gains]
-    verdict = gate(Evidence("x", *errors, *differences, "x", errors[0], differences[2]))
+    shuffled, loco, mean_shuffled, mean_loco, nearest_shuffled, nearest_loco = errors
+    verdict = gate(
+        Evidence(
+            name="x",
+            shuffled=shuffled,
+            loco=loco,
+            mean_shuffled=mean_shuffled,
+            mean_loco=mean_loco,
+            nearest_shuffled=nearest_shuffled,
+            nearest_loco=nearest_loco,
+            over_nearest=differences[0],
+            over_mean=differences[1],
+            over_mean_shuffled=differences[2],
+            name_near="x",
+            error_near=shuffled,
+            near_over_mean=differences[2],
+        )
+    )
     if verdict.level == "trusted":
         assert min(gains) > 2.0
     if verdict.winner is not None:
