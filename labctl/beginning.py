@@ -24,6 +24,7 @@ FIXED = (
     "candidates",
     "objectives",
     "instrument",
+    "fidelities",
     "seed",
 )
 """What of a config may not change once experiments have been done under it."""
@@ -35,6 +36,7 @@ def first_event(config: CampaignConfig, bench: Bench, seed: int) -> dict[str, An
         "config": config.as_json(),
         "seed": seed,
         "table": bench.table,
+        **({"tables": tables} if (tables := _tables_of_fidelities(bench)) else {}),
         "token": f"{config.name}/{bench.token}",
         "code": code_version(),
     }
@@ -93,11 +95,12 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
                 file=config.path,
                 key=key,
             )
-    if bench.table is not None and bench.table["sha256"] != began["table"]["sha256"]:
-        raise RequestError(
-            "this table changed since the campaign began; put it back, or begin anew with --folder",
-            file=bench.table["path"],
-        )
+    for table, at_first in _tables(bench, began):
+        if table is not None and at_first is not None and table["sha256"] != at_first["sha256"]:
+            raise RequestError(
+                "this table changed since the campaign began; put it back, or begin anew with --folder",
+                file=table["path"],
+            )
     if seed is not None and seed != began["seed"]:
         raise RequestError(
             f"is {seed}, but the campaign began with seed {began['seed']}; leave it out to go on, or begin "
@@ -105,6 +108,20 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
             key="--seed",
         )
     return int(began["seed"])
+
+
+def _tables_of_fidelities(bench: Bench) -> "dict[str, Mapping[str, str]]":
+    """By cheaper fidelity, the table that it rests on."""
+    return {name: stand_in.table for name, stand_in in bench.stand_ins.items() if stand_in.table is not None}
+
+
+def _tables(
+    bench: Bench, began: "Mapping[str, Any]"
+) -> "list[tuple[Mapping[str, str] | None, Mapping[str, str] | None]]":
+    """Every table as it is now, beside what it was when the campaign began."""
+    before = began.get("tables", {})
+    others = [(table, before.get(name)) for name, table in _tables_of_fidelities(bench).items()]
+    return [(bench.table, began["table"]), *others]
 
 
 def _as_now(content: "Mapping[str, Any]") -> "Mapping[str, Any]":

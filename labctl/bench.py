@@ -193,14 +193,25 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
 def _stand_in(config: CampaignConfig, name: str, folder: Path | None, seed: int) -> Bench:
     """The bench of a cheaper fidelity: that of a campaign which has its instrument and its names."""
     fidelity = config.model.fidelities[name]
-    objectives = {fidelity.reads.get(n, n): objective for n, objective in config.model.objectives.items()}
+    # What is only observed, it may read or not.
+    objectives = {
+        fidelity.reads.get(n, n): objective
+        for n, objective in config.model.objectives.items()
+        if objective.wanted or n in fidelity.reads
+    }
     model = config.model.model_copy(
         update={"instrument": fidelity.instrument, "objectives": objectives, "fidelities": {}}
     )
     own = None if folder is None else folder / "fidelities" / name
-    bench = set_up(CampaignConfig(config.path, model), folder=own, seed=seed)
+    try:
+        bench = set_up(CampaignConfig(config.path, model), folder=own, seed=seed)
+    except RequestError as error:
+        where = f"{error.key}: " if error.key else ""
+        raise RequestError(f"{where}{error.what}", file=error.file, key=f"fidelities.{name}") from None
     # A row without a reading is one that this fidelity never took.
     rows = tuple(row for row in bench.rows if row.failure is None)
+    if bench.rows and not rows:
+        raise RequestError("its table has no reading", file=config.path, key=f"fidelities.{name}")
     return replace(bench, rows=rows, reads=fidelity.reads)
 
 

@@ -363,6 +363,7 @@ class Campaign:
         if self._lane is None:
             documents = None if self._folder is None else self._folder / "documents.jsonl"
             self._lane = Lane("lane-1", documents=documents, time_limit_s=self.bench.time_limit_s)
+        self._lane.time_limit_s = bench.time_limit_s
         try:
             self._lane.connect(bench.instrument)
         except LaneError as error:

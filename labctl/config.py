@@ -155,6 +155,7 @@ class CampaignModel(RecipesConfig):
             self._check_target(self.budget.target, wanted[0])
         self._check_costs()
         self._check_fidelities()
+        self._check_shares()
         self.advice.check(self.parameters)
         return self
 
@@ -166,9 +167,10 @@ class CampaignModel(RecipesConfig):
                 raise ValueError(f"parameters.{name}: a formula needs choices, or a candidates table")
         if kind == "replay" and self.candidates is not None:
             raise ValueError("candidates: a replay can only choose from its own table; remove candidates")
-        if kind not in ("replay", "hand") and self.limits is None:
+        kinds = {kind, *(fidelity.instrument.kind for fidelity in self.fidelities.values())}
+        if kinds - {"replay", "hand"} and self.limits is None:
             raise ValueError("limits: an instrument that moves needs the file of the lab's hard limits")
-        if kind != "replay":
+        if kinds != {"replay"}:
             for part, items in (("parameters", self.parameters), ("objectives", self.objectives)):
                 for name, item in items.items():
                     if getattr(item, "unit", None) == units.UNKNOWN:
@@ -180,9 +182,16 @@ class CampaignModel(RecipesConfig):
         cost = self.instrument.cost
         if self.budget.cost is not None and cost is None:
             raise ValueError("budget.cost: needs instrument.cost, which says what an attempt costs")
-        for name in cost.of if cost is not None else ():
-            if getattr(self.parameters.get(name), "unit", None) is None:
-                raise ValueError(f"instrument.cost.of: {name} is no parameter that has an amount")
+        prices = {
+            "instrument": cost,
+            **{f"fidelities.{name}.instrument": f.instrument.cost for name, f in self.fidelities.items()},
+        }
+        for place, price in prices.items():
+            for name in price.of if price is not None else ():
+                if getattr(self.parameters.get(name), "unit", None) is None:
+                    raise ValueError(f"{place}.cost.of: {name} is no parameter that has an amount")
+        if self.instrument.kind == "hand" and cost is not None and cost.hour:
+            raise ValueError("instrument.cost.hour: nobody times a person; give each or of in its place")
         one_goal = sum(o.wanted for o in self.objectives.values()) == 1
         for i, rule in enumerate(self.stop):
             if rule.improvement_chance is not None and not one_goal:
@@ -201,6 +210,14 @@ class CampaignModel(RecipesConfig):
             raise ValueError("instrument.cost: is needed beside fidelities, which are weighed against it")
         for name, fidelity in self.fidelities.items():
             fidelity.check(name, self.instrument, self.objectives)
+
+    def _check_shares(self) -> None:
+        floors, doubt = self.strategy.floors, self.advice.doubt if self.advice.vetoes else 0.0
+        if floors.random + floors.replicate + doubt >= 1:
+            raise ValueError(
+                "strategy.floors: random and replicate, with advice.doubt, leave nothing to the other arms; "
+                "lower one of them"
+            )
 
     def _check_target(self, target: Target, wanted: str) -> None:
         if units.factor(target.unit, self.objectives[wanted].unit) is None:

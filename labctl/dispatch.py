@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from labctl import units
 from labctl.config import CampaignConfig
@@ -11,6 +12,7 @@ from labctl.space.parameters import reached_problem
 from labctl.state import Experiment
 from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading, Setting
 
+_T = TypeVar("_T")
 CANNOT_TELL = (
     "the controller died while this attempt was under way and the instrument cannot say what became of it; "
     "look at the sample; the controller will not try this recipe again"
@@ -128,7 +130,7 @@ def _renamed(result: Reading | ExperimentFailed, reads: Mapping[str, str]) -> Re
     )
 
 
-def _under_own[T](told: Mapping[str, T], reads: Mapping[str, str]) -> dict[str, T]:
+def _under_own(told: Mapping[str, _T], reads: Mapping[str, str]) -> dict[str, _T]:
     """What was told of quantities, by objective; what bears an objective's name but is not it is dropped."""
     kept = {name: value for name, value in told.items() if name not in reads}
     return kept | {name: told[quantity] for name, quantity in reads.items() if quantity in told}

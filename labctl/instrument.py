@@ -1,6 +1,7 @@
 """What carries experiments out: the instrument whose results count, and cheaper stand-ins for it."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -108,3 +109,6 @@ class FidelityConfig(Strict):
         unknown = next((n for n in self.reads if n not in objectives), None)
         if unknown is not None:
             raise ValueError(f"fidelities.{name}.reads.{unknown}: no such objective")
+        twice = next((q for q, n in Counter(self.reads.values()).items() if n > 1), None)
+        if twice is not None:
+            raise ValueError(f"fidelities.{name}.reads: {twice} cannot be the reading of two objectives")

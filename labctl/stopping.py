@@ -51,9 +51,7 @@ def _spent_more(config: CampaignConfig, state: CampaignState, now: datetime | No
         return "finished", f"the budget of {rules.cost:g} is spent: the experiments cost {cost:.4g}"
     if rules.time is not None and len(state):
         begun = datetime.fromisoformat(state[_FIRST].proposed_at)
-        last = now or max(
-            datetime.fromisoformat(e.ended_at or e.proposed_at) for e in (state[_FIRST], _last(state))
-        )
+        last = now or max(datetime.fromisoformat(e.ended_at or e.proposed_at) for e in state)
         if (last - begun).total_seconds() >= seconds_in(rules.time):
             return "finished", f"the time of {rules.time} is over"
     return None
@@ -69,7 +67,7 @@ def _in_a_row(config: CampaignConfig, state: CampaignState) -> Ended | None:
 
 def _by_rule(rule: StopRule, config: CampaignConfig, state: CampaignState) -> Ended | None:
     """Status and reason if everything that a rule names holds."""
-    if rule.experiments is not None and len(state) < rule.experiments:
+    if rule.experiments is not None and len(_done(state)) < rule.experiments:
         return None
     checks: list[Callable[[], str | None]] = []
     if rule.stagnation is not None:
@@ -112,15 +110,21 @@ def stagnation(config: CampaignConfig, state: CampaignState) -> int:
 def _hopeless(config: CampaignConfig, state: CampaignState, least: float, proposals: int) -> str | None:
     goal, _ = config.goal
     steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
-    asked = [e for e in state if e.proposal.arm == "improve" and goal in e.proposal.predictions][-proposals:]
-    if not steps or len(asked) < proposals:
-        return None
-    best = max(chance_of_better(config, e.proposal.predictions[goal], steps[-1][1]) for e in asked)
-    if best >= least:
+    chances = []
+    for experiment in reversed(_done(state)):
+        proposal = experiment.proposal
+        known = [v for e, v in steps if e.ended_seq is not None and e.ended_seq < experiment.proposed_seq]
+        if proposal.arm != "improve" or proposal.fidelity is not None or goal not in proposal.predictions:
+            continue
+        # Held against the best that was known then: what it found itself is no sign of despair.
+        chances.append(chance_of_better(config, proposal.predictions[goal], known[-1]) if known else 1.0)
+        if len(chances) == proposals:
+            break
+    if len(chances) < proposals or max(chances) >= least:
         return None
     return (
-        f"none of the last {counted(proposals, 'proposal')} to improve had a chance above {best:.2g} of "
-        "a better result"
+        f"none of the last {counted(proposals, 'proposal')} to improve had a chance above "
+        f"{max(chances):.2g} of a better result"
     )
 
 
@@ -135,21 +139,27 @@ def chance_of_better(config: CampaignConfig, predicted: Predicted, best: float) 
 
 
 def _fails_often(state: CampaignState, share: float, last: int) -> str | None:
-    ended = [e for e in state if e.status in ("measured", "failed")][-last:]
+    ended = _done(state)[-last:]
     failed = sum(e.status == "failed" for e in ended)
     if len(ended) < last or failed <= share * last:
         return None
     return f"{failed} of the last {last} experiments failed; look at the instruments and the recipes"
 
 
+def _done(state: CampaignState) -> list[Experiment]:
+    """The experiments that have their outcome, in the order of their proposals."""
+    return [e for e in state if e.status in ("measured", "failed")]
+
+
 def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
-    """Whether an experiment is as good as the budget's target."""
+    """Whether an experiment is as good as the budget's target, or as near to the goal's own as it says."""
     target, (goal, objective) = config.model.budget.target, config.goal
     if target is None:
         return False
     wanted = target.value * (units.factor(target.unit, objective.unit) or 1.0)
     values = [value_of(e, goal) for e in state.measured if keeps_limits(config, e)]
-    return any(config.worth(value) >= config.worth(wanted) for value in values if value is not None)
+    least = objective.direction * wanted
+    return any(config.worth(value) >= least for value in values if value is not None)
 
 
 def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
@@ -167,7 +177,3 @@ def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
 
 
 _FIRST = "e0001"
-
-
-def _last(state: CampaignState) -> Experiment:
-    return state.experiments[len(state)]

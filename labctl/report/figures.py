@@ -13,6 +13,7 @@ import numpy as np
 
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
+from labctl.report.goals import broken
 from labctl.report.look import ARMS, FAILURES, pretty_unit, rounded, with_unit
 from labctl.scores import Scored, best_steps, value_of
 from labctl.state import CampaignState, Experiment
@@ -37,7 +38,7 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
     measured = [(e, value) for e in state.measured if (value := value_of(e, goal)) is not None]
     traces = [
         {
-            **_points(arm, [e for e, _ in of_arm]),
+            **points(arm, [e for e, _ in of_arm], config),
             "x": [e.number for e, _ in of_arm],
             "y": [rounded(value) for _, value in of_arm],
         }
@@ -54,15 +55,15 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
         star = {"symbol": "star", "size": 17, "color": "$star", "line": {"color": "$paper", "width": 1.2}}
         best = {"type": "scatter", "mode": "markers", "x": x[-1:], "y": y[-1:], "marker": star}
         traces.append({**best, "name": "best", "customdata": [steps[-1][0].number - 1]})
-    kinds = _failed_kinds(state.failed)
-    traces += [_failure_strip(kind, experiments) for kind, experiments in kinds.items()]
+    kinds = failed_kinds(state.failed)
+    traces += [failure_strip(kind, experiments) for kind, experiments in kinds.items()]
     strip = 0.075 * len(kinds) if measured else 1.0
     layout: Figure = {
         "xaxis": {
             "title": {"text": "experiment"},
             "range": [0.2, max(len(state), 1) + 0.8],
             "anchor": "y2" if kinds else "y",
-            **_whole([1, len(state)]),
+            **whole([1, len(state)]),
         },
         "yaxis": {
             "title": {"text": plain(with_unit(goal, objective.unit))},
@@ -71,6 +72,8 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
             "type": axis_type([value for _, value in measured]),
         },
     }
+    if objective.target is not None and measured:
+        layout |= target_line(objective.target)
     if kinds:
         layout["yaxis2"] = {
             "domain": [0, strip],
@@ -116,7 +119,7 @@ def surprises(results: Sequence[Scored]) -> Figure:
     normal = len(results) * np.diff([0.5 * math.erfc(-edge / math.sqrt(2)) for edge in _BINS])
     by_arm = [
         {
-            **_points(arm, [r.experiment for r, _ in some]),
+            **points(arm, [r.experiment for r, _ in some]),
             "x": [r.experiment.number for r, _ in some],
             "y": [rounded(float(v)) for _, v in some],
             "showlegend": False,
@@ -151,11 +154,11 @@ def surprises(results: Sequence[Scored]) -> Figure:
                 "title": {"text": "experiment"},
                 "domain": [0, 0.72],
                 "range": [results[0].experiment.number - 0.8, results[-1].experiment.number + 0.8],
-                **_whole([r.experiment.number for r in results]),
+                **whole([r.experiment.number for r in results]),
             },
             "xaxis2": {
                 "domain": [0.78, 1],
-                **_whole([0, int(counts.max())]),
+                **whole([0, int(counts.max())]),
                 "title": {"text": "results"},
                 "showgrid": False,
                 "rangemode": "tozero",
@@ -167,6 +170,15 @@ def surprises(results: Sequence[Scored]) -> Figure:
     }
 
 
+def target_line(target: float) -> Figure:
+    """A line across a figure where the goal is to come close to."""
+    line = {"color": "$star", "width": 1.8, "dash": "6px 4px"}
+    across = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": target, "y1": target}
+    said = {"text": "target", "showarrow": False, "font": {"color": "$star", "size": 13}}
+    at = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "y", "y": target, "yanchor": "bottom"}
+    return {"shapes": [{**across, "line": line, "layer": "below"}], "annotations": [{**said, **at}]}
+
+
 def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
     """A range with some room around the values."""
     low, high = min(values), max(values)
@@ -174,7 +186,7 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _whole(counts: Sequence[int]) -> Figure:
+def whole(counts: Sequence[int]) -> Figure:
     """Ticks at whole numbers where plotly would put halves between the few that there are."""
     return {"dtick": 1} if max(counts) - min(counts) < _FEW_TICKS else {"nticks": 6}
 
@@ -195,13 +207,33 @@ def range_with_intervals(results: Sequence[Scored]) -> tuple[float, float]:
     return padded([*points, low, high], 0.04)
 
 
+def points(arm: Arm, experiments: Sequence[Experiment], config: CampaignConfig | None = None) -> Figure:
+    """How the experiments of an arm are marked; with a config, hollow where a limit on an outcome is broken."""
+    size = (8 if len(experiments) < FEW_POINTS else 5) * ARMS[arm].scale
+    line: Figure = {"color": "$paper", "width": 0.8}
+    marker: Figure = {"color": f"${arm}", "symbol": ARMS[arm].shape, "size": size, "opacity": 0.9}
+    hollow = [config is not None and bool(broken(config, e.outcome)) for e in experiments]
+    if any(hollow):
+        marker["symbol"] = [f"{ARMS[arm].shape}-open" if open_ else ARMS[arm].shape for open_ in hollow]
+        line["width"] = [1.8 if open_ else 0.8 for open_ in hollow]
+        line["color"] = f"${arm}"
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": arm,
+        "marker": {**marker, "line": line},
+        "customdata": [e.number - 1 for e in experiments],
+    }
+
+
 def failure_marker(kind: FailureKind, size: int = 9) -> Figure:
     """How a failure of this kind is marked."""
     shape = FAILURES[kind][0]
     return {"symbol": shape, "size": size, "color": "$failed", "line": {"color": "$failed", "width": 1.8}}
 
 
-def _failed_kinds(failed: Sequence[Experiment]) -> dict[FailureKind, list[Experiment]]:
+def failed_kinds(failed: Sequence[Experiment]) -> dict[FailureKind, list[Experiment]]:
+    """The failures by kind, the most frequent first."""
     found: dict[FailureKind, list[Experiment]] = {}
     for e in failed:
         if e.outcome is not None and e.outcome.kind is not None:
@@ -209,7 +241,7 @@ def _failed_kinds(failed: Sequence[Experiment]) -> dict[FailureKind, list[Experi
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
-def _failure_strip(kind: FailureKind, experiments: Sequence[Experiment]) -> Figure:
+def failure_strip(kind: FailureKind, experiments: Sequence[Experiment]) -> Figure:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -220,24 +252,6 @@ def _failure_strip(kind: FailureKind, experiments: Sequence[Experiment]) -> Figu
         "y": [FAILURES[kind][2]] * len(experiments),
         "customdata": [e.number - 1 for e in experiments],
         "showlegend": False,
-    }
-
-
-def _points(arm: Arm, experiments: Sequence[Experiment]) -> Figure:
-    outline = {"color": "$paper", "width": 0.8}
-    size = (8 if len(experiments) < FEW_POINTS else 5) * ARMS[arm].scale
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": arm,
-        "marker": {
-            "color": f"${arm}",
-            "symbol": ARMS[arm].shape,
-            "size": size,
-            "opacity": 0.9,
-            "line": outline,
-        },
-        "customdata": [e.number - 1 for e in experiments],
     }
 
 

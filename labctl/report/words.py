@@ -4,12 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from labctl.config import CampaignConfig
 from labctl.proposal import Predicted, Stamp
 from labctl.report.look import FAILURES, number, pretty_unit
 from labctl.summary import Calibration, Summary
 from labctl.surprises import Surprise
-from labctl.units import UNKNOWN
 from labctl_drivers.protocol import FailureKind
 
 FEWEST_SHARE = 5
@@ -95,16 +93,6 @@ def failures_in_words(failed: dict[str, int]) -> str:
         f"{n} {FAILURES[FailureKind(kind)][2]}" for kind, n in sorted(failed.items(), key=lambda i: -i[1])
     ]
     return ", ".join(parts)
-
-
-def goal_in_words(config: CampaignConfig) -> str:
-    """What is wanted."""
-    goal, objective = config.goal
-    unit = pretty_unit(objective.unit)
-    wanted = "Highest" if objective.goal == "maximize" else "Lowest"
-    if objective.unit == UNKNOWN:
-        return f"{wanted} {goal}, in a unit that nobody wrote down"
-    return f"{wanted} {goal}" + (f" in {unit}" if unit else "")
 
 
 def progress_in_words(summary: Summary) -> str:

@@ -100,11 +100,11 @@ def _candidates(situation: Situation) -> _Candidates:
         recipes += [space.canonical(r) for r in space.decode(known.X_measured)]
     recipes = list({recipe_key(r): r for r in recipes}.values())
     X = space.encode(recipes)
-    trusted = situation.within_trust(X)
+    trusted, against = situation.within_trust(X), situation.vetoed(recipes)
     allowed = np.zeros((len(recipes), len(situation.sources)), dtype=bool)
     for row, recipe in enumerate(recipes):
         key = recipe_key(recipe)
-        if space.problems(recipe) or not situation.allowed(recipe):
+        if against[row] or space.problems(recipe) or not situation.allowed(recipe):
             continue
         for number, source in enumerate(situation.sources):
             new = key not in (known.tried if source.name is None else _read(situation, source))

@@ -78,9 +78,7 @@ def _by_veto(situation: Situation, every: Candidates, *, vetoed: bool) -> Candid
     """The candidates that no veto speaks against, or only those that one does."""
     if not situation.advice.vetoes:
         return every.only(np.empty(0, dtype=np.intp)) if vetoed else every
-    against = np.array(
-        [situation.veto(every.recipe(row)) is not None for row in range(len(every))], dtype=bool
-    )
+    against = situation.vetoed([every.recipe(row) for row in range(len(every))])
     return every.only(np.flatnonzero(against == vetoed))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from labctl.proposal import Alternative, Arm
 from labctl.strategies.candidates import candidates
 from labctl.strategies.protocol import Choice, Situation
+from labctl.strategies.surrogate import LEAST_RESULTS
 
 _ALTERNATIVES = 3
 
@@ -21,8 +22,9 @@ class Explore:
 
     def choose(self, situation: Situation) -> Choice | None:
         """Choose the recipe with the largest predicted standard deviation."""
-        among = candidates(situation)
-        if not len(among):
+        among, known = candidates(situation), situation.knowledge.results[situation.goal]
+        # Of several goals a result may have any one, so that the first can still have too few.
+        if not len(among) or len(known.y) < LEAST_RESULTS:
             return None
         sd = situation.surrogates.of(situation.goal).predict(among.X).sd
         rows = among.best(np.asarray(sd), situation.allowed, 1 + _ALTERNATIVES)

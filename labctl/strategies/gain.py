@@ -66,6 +66,11 @@ def gain(situation: Situation) -> Gain | None:
     return Gain(Product((found.score, *weights)), found.name + WEIGHED, found.level, found.best)
 
 
+def lawful(situation: Situation, X: Floats) -> NDArray[np.bool_]:
+    """Which recipes (rows of X, n x d) rather keep every limit on an outcome than not."""
+    return _lawful(X, _kept(situation))
+
+
 def _kept(situation: Situation) -> list["Score"]:
     """For each objective with limits, the chance that a recipe keeps them."""
     from labctl_models.acquisition.score import Kept  # noqa: PLC0415
@@ -79,11 +84,10 @@ def _kept(situation: Situation) -> list["Score"]:
 
 
 def _lawful(X: Floats, kept: list["Score"]) -> NDArray[np.bool_]:
-    """Which known recipes (n x d) rather keep every limit than not."""
-    lawful = np.ones(len(X), dtype=bool)
+    found = np.ones(len(X), dtype=bool)
     for chance in kept:
-        lawful &= chance.log(X) >= np.log(_LIKELY)
-    return lawful
+        found &= chance.log(X) >= np.log(_LIKELY)
+    return found
 
 
 def _of_one(situation: Situation, goals: Mapping[str, Objective], kept: list["Score"]) -> Gain:
@@ -94,10 +98,10 @@ def _of_one(situation: Situation, goals: Mapping[str, Objective], kept: list["Sc
     fitted, known = situation.surrogates.of(name), situation.knowledge.results[name].X
     means = fitted.predict(known).mean
     worth = means if objective.target is None else -np.abs(means - objective.target)
-    lawful = _lawful(known, kept)
-    if not lawful.any():
+    within = _lawful(known, kept)
+    if not within.any():
         return _any_lawful(kept, known)
-    best = int(np.where(lawful, worth, -np.inf).argmax())
+    best = int(np.where(within, worth, -np.inf).argmax())
     if objective.target is not None:
         score: Score = Approach(fitted, objective.target, float(-worth[best]))
         return Gain(score, APPROACH, float(means[best]), known[best])
@@ -127,15 +131,15 @@ def _of_several(situation: Situation, goals: Mapping[str, Objective], kept: list
     if len(known) < LEAST_RESULTS:
         known = situation.knowledge.X_measured
     worths = np.column_stack([f.predict(known).mean for f in fitted])
-    lawful = _lawful(known, kept)
-    if not lawful.any():
+    within = _lawful(known, kept)
+    if not within.any():
         return _any_lawful(kept, known)
-    known, worths = known[lawful], worths[lawful]
+    if len(goals) > MOST_GOALS:
+        return _scalarised(situation, goals, (known, worths), within)
+    known, worths = known[within], worths[within]
     spread = np.ptp(worths, axis=0)
     scaled = (worths - worths.min(axis=0)) / np.where(spread > 0, spread, 1.0)
     best = known[int(scaled.sum(axis=1).argmax())]
-    if len(goals) > MOST_GOALS:
-        return _scalarised(situation, goals, best)
     free = boxes(worths, reference_point(worths))
     return Gain(Growth(tuple(fitted), free), GROWTH, None, best)
 
@@ -148,26 +152,32 @@ def _worth_of(situation: Situation, name: str, objective: Objective) -> "Fitted"
     return fitted if objective.target is None else Miss(fitted, objective.target)
 
 
-def _scalarised(situation: Situation, goals: Mapping[str, Objective], best: Floats) -> Gain:
+def _scalarised(
+    situation: Situation,
+    goals: Mapping[str, Objective],
+    expected: tuple[Floats, Floats],
+    within: NDArray[np.bool_],
+) -> Gain:
     """Improvement of an augmented Chebyshev compromise with weights drawn anew for each proposal.
 
-    ParEGO: Knowles, IEEE Trans. Evol. Comput. 10, 50 (2006).
+    ParEGO: Knowles, IEEE Trans. Evol. Comput. 10, 50 (2006). Of the measured values where recipes have them
+    for every goal, else of what is expected; ``within`` says which of the recipes keep the limits.
     """
     from labctl_models.acquisition.improvement import noisy_incumbent  # noqa: PLC0415
     from labctl_models.acquisition.score import Improvement  # noqa: PLC0415
 
-    known = situation.knowledge
-    every = [name for name, o in situation.objectives.items() if o.wanted]
-    columns = [every.index(name) for name in goals]
-    raw = known.Y_complete[:, columns]
-    worths = np.column_stack(
-        [[objective.worth(float(v)) for v in raw[:, i]] for i, objective in enumerate(goals.values())]
-    )
+    X, worths = expected
+    if len(situation.knowledge.X_complete) >= LEAST_RESULTS:
+        # Every goal has results then, so that its columns are those of the goals.
+        raw = situation.knowledge.Y_complete
+        worths = np.column_stack(
+            [[objective.worth(float(v)) for v in raw[:, i]] for i, objective in enumerate(goals.values())]
+        )
     spread = np.ptp(worths, axis=0)
     scaled = (worths - worths.min(axis=0)) / np.where(spread > 0, spread, 1.0)
     weights = situation.rng.dirichlet(np.ones(len(goals)))
     compromise = (scaled * weights).min(axis=1) + _AUGMENTED * scaled @ weights
     nothing = np.empty(0)
-    results = Results(known.X_complete, compromise, known.X_complete[:0], nothing, nothing)
-    fitted = fit(results, 1.0, situation.seed)
-    return Gain(Improvement(fitted, noisy_incumbent(fitted, known.X_complete)), SCALARISED, None, best)
+    fitted = fit(Results(X, compromise, X[:0], nothing, nothing), 1.0, situation.seed)
+    best = X[within][int(compromise[within].argmax())]
+    return Gain(Improvement(fitted, noisy_incumbent(fitted, X[within])), SCALARISED, None, best)

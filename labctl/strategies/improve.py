@@ -86,7 +86,9 @@ class Improve:
         lawful = [
             recipe
             for recipe in (space.nearest_lawful(row) for row in climbed.X)
-            if recipe is not None and recipe_key(recipe) not in situation.knowledge.tried
+            if recipe is not None
+            and recipe_key(recipe) not in situation.knowledge.tried
+            and situation.veto(recipe) is None
         ]
         kept = [ranked.among.recipe(row) for row in ranked.rows]
         distinct = list({recipe_key(r): r for r in (*lawful, *kept)}.values())

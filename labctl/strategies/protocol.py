@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.advice import Advice, veto_of
+from labctl.advice import Advice, veto_of, vetoed
 from labctl.ground import Ground
 from labctl.objective import Objective
 from labctl.proposal import Alternative, Arm, Predicted
@@ -74,6 +74,12 @@ class Situation:
         """What the first veto against a recipe says, or None."""
         return veto_of(self.advice, self.space.parameters, recipe)
 
+    def vetoed(self, recipes: Sequence[Recipe]) -> NDArray[np.bool_]:
+        """Which of the recipes some veto speaks against."""
+        named = {name for veto in self.advice.vetoes for name in veto.when}
+        columns = {name: [recipe[name] for recipe in recipes] for name in named}
+        return vetoed(self.advice, self.space.parameters, columns, len(recipes))
+
     def within_trust(self, X: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which rows of X (n x d) may be chosen by predicted improvement alone, under the verdict.
 
@@ -114,7 +120,8 @@ class Strategy(Protocol):
     A strategy is one class in one file of this folder, named in ``labctl.registry.STRATEGIES``. It has no
     state and no memory: ``choose`` is a pure function of the situation, so that the same ledger and seed
     always give the same choice. It must return a recipe that the space has no problem with, that is
-    allowed, and that was not tried (``situation.knowledge.tried``), or None if there is none left.
+    allowed, that no veto speaks against, and that was not tried (``situation.knowledge.tried``), or None if
+    there is none left.
 
     Attributes:
         arm: what its proposals are called in the ledger.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from labctl.proposal import Arm
+from labctl.strategies.gain import lawful
 from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.surrogate import LEAST_RESULTS
 
@@ -21,7 +22,7 @@ class Replicate:
     def choose(self, situation: Situation) -> Choice | None:
         """Choose the recipe of the most surprising result, or the one that is expected to be best."""
         for surprise in situation.surprises:
-            if situation.allowed(surprise.recipe):
+            if situation.allowed(surprise.recipe) and situation.veto(surprise.recipe) is None:
                 side = "above" if surprise.z > 0 else "below"
                 because = (
                     f"{surprise.experiment} came out {abs(surprise.z):.1f} predicted sd {side} its "
@@ -32,17 +33,19 @@ class Replicate:
 
 
 def _best_again(situation: Situation) -> Choice | None:
-    """The recipe that is expected to be best among those measured, if measuring it again says anything."""
+    """The best expected recipe of those measured that keep the limits, if measuring it again says anything."""
     objective = situation.objectives[situation.goal]
     known = situation.knowledge.results[situation.goal]
     if len(known.y) < LEAST_RESULTS:
         return None
     expected = situation.sign * situation.surrogates.of(situation.goal).predict(known.X).mean
     worth = np.array([objective.worth(float(v)) for v in expected])
-    for row in np.argsort(-worth, kind="stable"):
+    within = lawful(situation, known.X)
+    for row in sorted(np.flatnonzero(within), key=lambda i: -worth[i]):
         recipe = situation.space.canonical(situation.space.decode(known.X[[row]])[0])
         if (
             situation.space.problems(recipe)
+            or situation.veto(recipe) is not None
             or not situation.allowed(recipe)
             or not situation.repeatable(recipe)
         ):

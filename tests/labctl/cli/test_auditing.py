@@ -64,7 +64,7 @@ def test_a_campaign_is_audited_without_touching_it(
         (["1,2,", "3,4,"], ("--target", "y"), "y"),
         (["1,2,5"] * 30, ("--target", "y", "--true-rate", "2"), "--true-rate"),
         (["1,2,5", "2,3,6"] * 9, ("--target", "y", "--label-values", "b"), "--label-range"),
-        (["1,2,5", "2,3,6"] * 9, (), "--target COL"),
+        (["1,2,5", "2,3,6"] * 9, (), "--target"),
         (["1,2,5", "2,3,6"] * 9, ("--target", "nothing"), "nothing"),
     ],
 )
