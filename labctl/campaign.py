@@ -135,6 +135,8 @@ class Campaign:
                 break
             if watch is not None:
                 watch(experiment)
+        # Whoever reads the summary is told how far to trust what was found.
+        self._validate()
         return self._summary(*why)
 
     def stop(self, reason: str) -> None:

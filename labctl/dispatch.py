@@ -117,9 +117,7 @@ def _renamed(result: Reading | ExperimentFailed, reads: Mapping[str, str]) -> Re
     if not reads:
         return result
     if isinstance(result, Reading):
-        return replace(
-            result, values=_under_own(result.values, reads), units=_under_own(result.units, reads)
-        )
+        return replace(result, values=_under_own(result.values, reads), units=_under_own(result.units, reads))
     reading = None if result.reading is None else _renamed(result.reading, reads)
     return ExperimentFailed(
         result.kind,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from labctl.config import CampaignConfig
 from labctl.errors import RequestError
 from labctl.files import write_whole
+from labctl.instrument import TARGET
 from labctl.proposal import Outcome
 from labctl.space.parameters import NUMERIC, Parameter
 from labctl.state import Experiment
@@ -52,6 +53,7 @@ def as_record(experiment: Experiment) -> dict[str, Any]:
         "proposed_seq": experiment.proposed_seq,
         "ended_seq": experiment.ended_seq,
         "arm": proposal.arm,
+        "fidelity": proposal.fidelity,
         "strategy": proposal.strategy,
         "because": proposal.because,
         "evidence": proposal.evidence,
@@ -106,6 +108,8 @@ def as_records(view: View) -> dict[str, Any]:
     return {
         "campaign": config.name,
         "goal": {"name": goal, "direction": objective.goal, "unit": objective.unit},
+        "goals": [{"name": n, "direction": o.goal, "unit": o.unit} for n, o in config.goals.items()],
+        "front": [c.experiment for c in view.summary.front],
         "units": {**config.space.units, **{n: o.unit for n, o in config.model.objectives.items()}},
         "config": config.as_json(),
         "began_with": state.campaign,
@@ -182,6 +186,7 @@ def _columns(view: View) -> list[Column]:
         Column("experiment", "text", lambda e: e.id),
         Column("status", "text", lambda e: e.status),
         Column("arm", "text", lambda e: e.proposal.arm),
+        *([Column("fidelity", "text", _fidelity)] if config.model.fidelities else []),
         *_recipe_columns("recipe", config, lambda e: e.proposal.recipe),
     ]
     reached = {name for e in view.state if e.outcome is not None for name in e.outcome.actual}
@@ -190,7 +195,10 @@ def _columns(view: View) -> list[Column]:
         column for name, column in zip(config.model.parameters, actual, strict=True) if name in reached
     ]
     for name, objective in config.model.objectives.items():
-        columns += _objective_columns(name, f"{name} [{objective.unit}]")
+        label = f"{name} [{objective.unit}]"
+        columns += _objective_columns(name, label)
+        if config.model.fidelities:
+            columns.append(Column(f"read by a cheaper fidelity: {label}", "number", _by_stand_in(name)))
     columns += [
         Column("failure kind", "text", lambda e: _of_last(e, "kind")),
         Column("stage", "text", lambda e: _of_last(e, "stage")),
@@ -253,7 +261,7 @@ def _objective_columns(name: str, label: str) -> list[Column]:
         return None if p is None else float(getattr(p, part))
 
     def value(e: Experiment, status: str) -> Cell:
-        outcome = e.outcome
+        outcome = None if e.proposal.fidelity is not None else e.outcome
         return outcome.values.get(name) if outcome is not None and outcome.status == status else None
 
     def bound(e: Experiment, side: str) -> Cell:
@@ -271,6 +279,19 @@ def _objective_columns(name: str, label: str) -> list[Column]:
         Column(f"known to be at least: {label}", "number", lambda e: bound(e, "low")),
         Column(f"known to be at most: {label}", "number", lambda e: bound(e, "high")),
     ]
+
+
+def _fidelity(experiment: Experiment) -> str:
+    return experiment.proposal.fidelity or TARGET
+
+
+def _by_stand_in(name: str) -> Callable[[Experiment], Cell]:
+    """A stand-in's reading is no result, and stands apart as a failure's does."""
+
+    def value(e: Experiment) -> Cell:
+        return None if e.proposal.fidelity is None or e.outcome is None else e.outcome.values.get(name)
+
+    return value
 
 
 def _float(value: object) -> float | None:

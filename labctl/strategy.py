@@ -20,7 +20,7 @@ from labctl.space import Space
 from labctl.state import CampaignState
 from labctl.strategies.knowledge import knowledge
 from labctl.strategies.protocol import Choice, Situation
-from labctl.strategies.surrogate import Surrogates
+from labctl.strategies.surrogate import Surrogates, kind_for
 from labctl.surprises import Surprise, surprises
 from labctl.turn import load, turn, turns_of
 from labctl.widening import widening
@@ -76,7 +76,8 @@ def propose(
     known = knowledge(state, space, objectives, list(config.goals))
     signs = {name: objective.sign for name, objective in config.model.objectives.items()}
     chosen = (state.verdict or {}).get("surrogate", "gp-ard")
-    surrogates = Surrogates(known, signs, seed, kind=str(chosen))
+    pool = 0 if space.pool is None else len(space.pool)
+    surrogates = Surrogates(known, signs, seed, kind=kind_for(str(chosen), pool, known.n))
     number = len(state) + 1
     surprising, widened, stood = surprises(config, state), widening(config, state), ground(space, state)
     again = _to_repeat(config, state, surprising, repeatable)

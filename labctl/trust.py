@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +9,13 @@ import numpy as np
 from labctl.config import CampaignConfig
 from labctl.space import Space
 from labctl.state import CampaignState
-from labctl.strategies.surrogate import SURROGATES
+from labctl.strategies.surrogate import SURROGATES, maker
 from labctl.study import of_campaign
 
 if TYPE_CHECKING:
-    from labctl_models.surrogates.protocol import Surrogate
     from labctl_models.validation.candidates import Candidate
 
 if TYPE_CHECKING:
-    from labctl_models.surrogates.protocol import Surrogate
     from labctl_models.validation.candidates import Candidate
 
 LOOP_CLUSTERS = (2, 3, 4, 5)
@@ -43,8 +40,8 @@ def judge(config: CampaignConfig, space: Space, state: CampaignState, seed: int)
     Whole clusters of recipes are held out (k = 2 to 5, one seed); the candidates are the mean and the
     nearest neighbour as yardsticks, the very surrogates that the campaign can fit, and a forest. Beyond some
     280 rows averaging takes too long for the usual 30 s: then the reason says that the most probable
-    hyperparameters stood in for it. What cannot be judged, such
-    as a constant outcome, is "lookup table" with that reason.
+    hyperparameters stood in for it. What cannot be judged, such as a constant outcome, is "lookup table" with
+    that reason.
     """
     from labctl_models.validation.validate import validate  # noqa: PLC0415
 
@@ -89,13 +86,7 @@ def _candidates(*, averaged: bool) -> "list[Candidate]":
     usual = [c for c in default_candidates() if c.baseline or c.name in wanted]
     if not averaged:
         return usual
-    return [replace(c, maker=_maker(c.name)) if c.name in SURROGATES else c for c in usual]
-
-
-def _maker(name: str) -> "Surrogate":
-    module, _, attribute = SURROGATES[name].partition(":")
-    made: Surrogate = getattr(import_module(module), attribute)()
-    return made
+    return [replace(c, maker=maker(c.name)) if c.name in SURROGATES else c for c in usual]
 
 
 def surrogate_of(winner: str | None) -> str:

@@ -6,7 +6,7 @@ A colour that begins with ``$`` is a CSS variable of the page, which gives it it
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,15 +75,7 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
     if objective.target is not None and measured:
         layout |= target_line(objective.target)
     if kinds:
-        layout["yaxis2"] = {
-            "domain": [0, strip],
-            "type": "category",
-            "categoryarray": [FAILURES[k][2] for k in reversed(kinds)],
-            "range": [-0.6, len(kinds) - 0.4],
-            "fixedrange": True,
-            "showgrid": False,
-            "tickfont": {"color": "$failed"},
-        }
+        layout["yaxis2"] = failure_axis(kinds, strip)
     return {"data": traces, "layout": layout}
 
 
@@ -241,7 +233,21 @@ def failed_kinds(failed: Sequence[Experiment]) -> dict[FailureKind, list[Experim
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
+def failure_axis(kinds: Mapping[FailureKind, object], strip: float) -> Figure:
+    """The axis of the strip below a figure, with a line for each kind of failure."""
+    return {
+        "domain": [0, strip],
+        "type": "category",
+        "categoryarray": [FAILURES[k][2] for k in reversed(list(kinds))],
+        "range": [-0.6, len(kinds) - 0.4],
+        "fixedrange": True,
+        "showgrid": False,
+        "tickfont": {"color": "$failed"},
+    }
+
+
 def failure_strip(kind: FailureKind, experiments: Sequence[Experiment]) -> Figure:
+    """The failures of one kind, for that strip."""
     return {
         "type": "scatter",
         "mode": "markers",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.config import CampaignConfig
 from labctl.objective import Objective
-from labctl.report.figures import Figure, failed_kinds, failure_strip, padded, plain, points, whole
+from labctl.report.figures import Figure, failed_kinds, failure_axis, failure_strip, padded, plain, points, whole
 from labctl.report.goals import judged_title, quantity
-from labctl.report.look import ARMS, FAILURES, number, pretty_unit, rounded
+from labctl.report.look import ARMS, number, pretty_unit, rounded
 from labctl.scores import keeps_limits
 from labctl.state import CampaignState, Experiment
 from labctl.summary import Summary
@@ -47,6 +47,7 @@ def growth(config: CampaignConfig, state: CampaignState) -> list[Growth]:
     (2012)). Empty with more goals than that can be counted for, and where nothing keeps the limits.
     """
     import numpy as np  # noqa: PLC0415 - with scipy, slow to import
+
     from labctl_models.acquisition.hypervolume import (  # noqa: PLC0415
         MOST_GOALS,
         dominated_volume,
@@ -105,15 +106,7 @@ def volume_figure(config: CampaignConfig, state: CampaignState, grown: Sequence[
         },
     }
     if kinds:
-        layout["yaxis2"] = {
-            "domain": [0, strip],
-            "type": "category",
-            "categoryarray": [FAILURES[k][2] for k in reversed(kinds)],
-            "range": [-0.6, len(kinds) - 0.4],
-            "fixedrange": True,
-            "showgrid": False,
-            "tickfont": {"color": "$failed"},
-        }
+        layout["yaxis2"] = failure_axis(kinds, strip)
     return {"data": traces, "layout": layout}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.gp import FittedGP
     from labctl_models.surrogates.gp_averaged import AveragedGaussianProcess, FittedAverage
     from labctl_models.surrogates.gp_isotropic import IsotropicGaussianProcess
+    from labctl_models.surrogates.protocol import Surrogate
 
 Floats = NDArray[np.float64]
 
@@ -118,13 +119,32 @@ SURROGATES: Mapping[str, str] = {
 names that they have in a validation."""
 
 
+POINT = "gp-point"
+_POINT_FROM = 10_000_000
+"""Entries of the pool-by-results covariance from which averaging takes too long for one proposal."""
+
+
+def kind_for(chosen: str, pool: int, results: int) -> str:
+    """The surrogate to fit: the chosen one, or one set of hyperparameters where the pool is very large."""
+    return POINT if chosen == "gp-ard" and pool * results > _POINT_FROM else chosen
+
+
+def maker(kind: str) -> "Surrogate":
+    """The surrogate of this kind, ready to be fitted."""
+    module, _, name = (_POINT_PROCESS if kind == POINT else SURROGATES[kind]).partition(":")
+    made: Surrogate = getattr(import_module(module), name)()
+    return made
+
+
+_POINT_PROCESS = "labctl_models.surrogates.gp:GaussianProcess"
+
+
 def fit(results: Results, sign: float, seed: int, *, kind: str = "gp-ard") -> "FittedAverage | FittedGP":
     """Fit a Gaussian process to ``sign * y``, and teach it the bounds of censored measurements.
 
     A bound enters as the probability that a reading lies within it, never as a value that nobody read.
     """
-    module, _, name = SURROGATES[kind].partition(":")
-    process: AveragedGaussianProcess | IsotropicGaussianProcess = getattr(import_module(module), name)()
+    process = cast("AveragedGaussianProcess | IsotropicGaussianProcess", maker(kind))
     fitted = process.fit(results.X, sign * results.y, seed=seed)
     if not len(results.X_bounded):
         return fitted
