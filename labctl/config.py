@@ -17,7 +17,7 @@ from labctl.errors import RequestError
 from labctl.instrument import FidelityConfig, InstrumentConfig, one_of
 from labctl.law import LawConfig, RecipesConfig
 from labctl.objective import Objective
-from labctl.registry import ARMS
+from labctl.registry import ARMS, FOR_ONE_GOAL
 from labctl.space import Condition, Forbidden, Linear, Mixture, Space, Sparse
 from labctl.space.parameters import (
     Categorical,
@@ -155,6 +155,7 @@ class CampaignModel(RecipesConfig):
             self._check_target(self.budget.target, wanted[0])
         self._check_costs()
         self._check_fidelities()
+        self._check_arms()
         self._check_shares()
         self.advice.check(self.parameters)
         return self
@@ -196,6 +197,13 @@ class CampaignModel(RecipesConfig):
         for i, rule in enumerate(self.stop):
             if rule.improvement_chance is not None and not one_goal:
                 raise ValueError(f"stop.{i}.improvement_chance: serves one goal; use stagnation for several")
+
+    def _check_arms(self) -> None:
+        goals = [o for o in self.objectives.values() if o.wanted]
+        simple = len(goals) == 1 and goals[0].target is None
+        for arm in self.strategy.arms or {}:
+            if arm in FOR_ONE_GOAL and not simple:
+                raise ValueError(f"strategy.arms.{arm}: serves one goal to maximize or minimize; use improve")
 
     def _check_fidelities(self) -> None:
         if not self.fidelities:

@@ -11,6 +11,9 @@ STRATEGIES: Mapping[str, str] = {
     "improve": "labctl.strategies.improve:Improve",
     "improve_by_cost": "labctl.strategies.by_cost:ImproveByCost",
     "vetoed": "labctl.strategies.vetoed:Vetoed",
+    "optimism": "labctl.strategies.optimism:Optimism",
+    "thompson": "labctl.strategies.thompson:Thompson",
+    "knowledge_gradient": "labctl.strategies.knowledge_gradient:KnowledgeGradient",
     "explore": "labctl.strategies.explore:Explore",
     "gaps": "labctl.strategies.gaps:Gaps",
     "novelty": "labctl.strategies.novelty:Novelty",
@@ -24,6 +27,9 @@ STRATEGIES: Mapping[str, str] = {
 _UNASKED = ("space_filling", "random_start", "replicate", "improve_by_cost", "vetoed")
 ARMS = tuple(name for name in STRATEGIES if name not in _UNASKED)
 """The strategies that a campaign may share its budget among after the start."""
+
+FOR_ONE_GOAL = ("optimism", "thompson", "knowledge_gradient")
+"""Strategies that rank by a prediction of one goal to be maximised or minimised."""
 
 INSTRUMENTS = ("replay", *KINDS, "hand")
 """The kinds of instrument; a driver's own kinds are named in ``labctl_drivers.registry``."""

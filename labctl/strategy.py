@@ -147,7 +147,16 @@ def _to_repeat(
     )
 
 
-_RESTS_ON_IT = ("log_expected", "log_chance", "predicted_sd", "stein_novelty", "learned_novelty")
+_RESTS_ON_IT = (
+    "log_expected",
+    "log_chance",
+    "predicted_sd",
+    "stein_novelty",
+    "learned_novelty",
+    "upper_confidence",
+    "thompson",
+    "log_knowledge",
+)
 """How the names of scores begin that rest on a prediction, which is then written down with them."""
 _HARDLY_IN_QUESTION = 0.95
 """From this chance of a sample on, the reason of a proposal does not mention it."""

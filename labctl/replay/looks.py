@@ -8,6 +8,9 @@ from labctl.report.look import ARMS, Look
 _INK = Look("#16191d", "#e8eaed", "circle", "o", "shares the budget among all arms by evidence")
 LOOKS: Mapping[str, Look] = {
     **{str(arm): look for arm, look in ARMS.items()},
+    "optimism": Look("#0072b2", "#56b4e9", "circle", "o", "takes the surrogate's doubts for promise"),
+    "thompson": Look("#009e73", "#2ec79a", "circle", "o", "is best in one draw of the response"),
+    "knowledge_gradient": Look("#4b3f72", "#b8a9e8", "circle", "o", "teaches most about the best"),
     "gaps": Look("#56b4e9", "#56b4e9", "square", "s", "fills the largest gaps"),
     "outcome_novelty": Look("#d55e00", "#ff7a29", "diamond", "D", "looks for outcomes unlike any known"),
     "learned_novelty": Look("#8a6d00", "#f0e442", "diamond", "D", "is new by a distance learned as it goes"),
@@ -17,6 +20,9 @@ LOOKS: Mapping[str, Look] = {
 """By strategy. What shares a colour differs in its dash."""
 DASHES: Mapping[str, str] = {
     "improve": "solid",
+    "optimism": "9px 2px 2px 2px",
+    "thompson": "4px 3px",
+    "knowledge_gradient": "11px 4px 4px 4px",
     "novelty": "2px 3px",
     "random": "8px 4px",
     "explore": "12px 3px",

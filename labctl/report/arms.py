@@ -97,7 +97,13 @@ def area(experiments: Sequence[Experiment], total: int) -> Figure:
             **whole([x[0], x[-1]]),
         },
         "yaxis": {"domain": [0.13, 1], "range": [0, 1.12], "tickformat": ".0%", "tickvals": _QUARTERS},
-        "yaxis2": {"domain": [0, 0.1], "range": [-1, 1], "fixedrange": True, "showgrid": False, "tickvals": []},
+        "yaxis2": {
+            "domain": [0, 0.1],
+            "range": [-1, 1],
+            "fixedrange": True,
+            "showgrid": False,
+            "tickvals": [],
+        },
         "shapes": [{**up, "x0": m.experiment.number, "x1": m.experiment.number, "line": line} for m in marks],
         "annotations": [_number(i, m) for i, m in enumerate(marks, start=1)],
     }
@@ -116,7 +122,7 @@ def section(state: CampaignState) -> dict[str, Any] | None:
     named = {name for e in experiments for name in e.proposal.shares or {}}
     had = {name: sum((e.proposal.strategy or e.proposal.arm) == name for e in experiments) for name in named}
     return {
-        "figure": area(experiments, len(state)),
+        "figures": {"shares": area(experiments, len(state))},
         "moves": [(m.experiment.id, m.came, m.went) for m in moves(experiments)],
         "latest": (last.id, last.proposal.evidence or ""),
         "key": [
@@ -132,7 +138,7 @@ def _about(name: str) -> str:
 
 def _reasons(evidence: str) -> list[str]:
     """The reasons behind the shares, which stand in the evidence after the shares themselves."""
-    return [reason for reason in evidence.partition(": ")[2].split("; ") if reason]
+    return [r for r in re.split(r"; | and (?=predictions widened)", evidence.partition(": ")[2]) if r]
 
 
 def _kind(reason: str) -> str:
@@ -143,7 +149,9 @@ def _kind(reason: str) -> str:
 def _fill(name: str) -> Figure:
     if name in COUSINS:
         colour = f"${COUSINS[name]}"
-        return {"fillpattern": {"shape": "/", "fgcolor": colour, "bgcolor": "$paper", "size": 7, "solidity": 0.5}}
+        return {
+            "fillpattern": {"shape": "/", "fgcolor": colour, "bgcolor": "$paper", "size": 7, "solidity": 0.5}
+        }
     return {"fillcolor": f"${name}" if name in ARMS else "$bar"}
 
 

@@ -11,22 +11,23 @@ far as a ledger can measure them:
   thought teaches as much, and because it is a share as well: on both axes an ordinary campaign is spread
   evenly, so that a quarter of all results in each quarter of the figure is what chance gives.
 
-Where a campaign's predictions are too sure of themselves throughout, every result would look radical; then
-distances count in multiples of their own median, as for surprises.
+With several goals the distance is that of all of them together. Predictions that are too sure of themselves
+throughout, or too careful, would push every result to one side; so distances count in multiples of the
+campaign's own median miss, and how honest the predictions are is said where they are scored.
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median
 from typing import Any
 
 from labctl.config import CampaignConfig
+from labctl.export import z_scores
 from labctl.proposal import Arm
 from labctl.report.figures import Figure, failure_marker, points
-from labctl.report.look import ARMS, FAILURES, number, rounded
-from labctl.scores import best_steps, scored, value_of
+from labctl.report.look import ARMS, FAILURES, rounded
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
 
@@ -40,6 +41,8 @@ QUARTERS = {
     (True, True): "new territory",
 }
 """By whether the idea and the outcome were radical."""
+_LOW, _HIGH = -0.11, 1.12
+"""Ends of the upright axis, with room for the names of the quarters where no result can lie."""
 _MEDIAN_OF_NORMAL = NormalDist().inv_cdf(0.75)
 
 
@@ -58,28 +61,44 @@ class Daring:
         return QUARTERS[self.idea > MIDDLE, self.outcome > MIDDLE]
 
 
-def scale(config: CampaignConfig, state: CampaignState) -> float:
-    """How many times as far as they said the predictions missed, by the median; 1 where they kept their word."""
-    z = [abs(r.z) for r in scored(config, state)]
-    return max(1.0, median(z) / _MEDIAN_OF_NORMAL) if z else 1.0
+def daring(config: CampaignConfig, state: CampaignState, better: Container[str]) -> list[Daring]:
+    """Every result with a prediction whose place was known, in order.
 
-
-def daring(config: CampaignConfig, state: CampaignState) -> list[Daring]:
-    """Every result with a prediction whose place was known, in order."""
-    goal, _ = config.goal
-    measured = [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None]
-    better = {e.id for e, _ in best_steps(config, measured)}
-    unit = scale(config, state)
+    Args:
+        config: of the campaign.
+        state: of the campaign.
+        better: ids of the results that were better than all before them.
+    """
+    z = {e.id: {n: v for n, v in z_scores(e).items() if n in config.goals} for e in state.measured}
+    typical = {
+        name: median(abs(of[name]) for of in z.values() if name in of) / _MEDIAN_OF_NORMAL or 1.0
+        for name in {name for of in z.values() for name in of}
+    }
     return [
         Daring(
-            r.experiment,
-            min(1.0, max(0.0, r.experiment.proposal.domain.percentile)),
-            math.erf(abs(r.z) / unit / math.sqrt(2.0)),
-            r.experiment.id in better,
+            e,
+            min(1.0, max(0.0, e.proposal.domain.percentile)),
+            share_nearer([v / typical[name] for name, v in z[e.id].items()]),
+            e.id in better,
         )
-        for r in scored(config, state)
-        if r.experiment.proposal.domain is not None
+        for e in state.measured
+        if e.proposal.domain is not None and z[e.id]
     ]
+
+
+def share_nearer(z: Sequence[float]) -> float:
+    """The share of normal draws that lie nearer to 0 than these m numbers do, taken together.
+
+    The distribution function of chi squared with m degrees of freedom, by its recursion from m - 2 to m.
+    """
+    half = sum(v * v for v in z) / 2.0
+    m = len(z)
+    share, below = (math.erf(math.sqrt(half)), 1) if m % 2 else (0.0 if m == 0 else -math.expm1(-half), 2)
+    while below < m:
+        if half > 0:
+            share -= math.exp(below / 2 * math.log(half) - half - math.lgamma(below / 2 + 1))
+        below += 2
+    return share
 
 
 def chart(found: Sequence[Daring], failed: Sequence[Experiment]) -> Figure:
@@ -112,7 +131,7 @@ def chart(found: Sequence[Daring], failed: Sequence[Experiment]) -> Figure:
             "anchor": "y2" if placed else "y",
         },
         "yaxis": {
-            "range": [-0.04, 1.04],
+            "range": [_LOW, _HIGH],
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "tickformat": ".0%",
             "title": {"text": "expected outcome  →  radical outcome"},
@@ -136,16 +155,13 @@ def chart(found: Sequence[Daring], failed: Sequence[Experiment]) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-def section(config: CampaignConfig, state: CampaignState) -> dict[str, Any] | None:
+def section(config: CampaignConfig, state: CampaignState, better: Container[str]) -> dict[str, Any] | None:
     """What the page says of it; None with too few results."""
-    found = daring(config, state)
+    found = daring(config, state, better)
     if len(found) < FEWEST:
         return None
-    wide = scale(config, state)
     return {
-        "figure": chart(found, state.failed),
-        "n": len(found),
-        "scale": number(wide) if wide > 1.05 else "",  # noqa: PLR2004 - not worth a sentence
+        "figures": {"daring": chart(found, state.failed)},
         "quarters": list(QUARTERS.values()),
         "arms": by_arm(found),
     }
@@ -166,14 +182,14 @@ def _quarters() -> list[Figure]:
     tint = {"type": "rect", "xref": "x", "yref": "y", "line": {"width": 0}, "layer": "below"}
     steps = {(False, False): 0.0, (True, False): 0.35, (False, True): 0.35, (True, True): 1.0}
     half = {False: (-0.03, MIDDLE), True: (MIDDLE, 1.03)}
-    tall = {False: (-0.04, MIDDLE), True: (MIDDLE, 1.04)}
+    tall = {False: (_LOW, MIDDLE), True: (MIDDLE, _HIGH)}
     shapes: list[Figure] = []
     for (idea, outcome), opacity in steps.items():
         (x0, x1), (y0, y1) = half[idea], tall[outcome]
         box = {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "fillcolor": "$band", "opacity": opacity}
         shapes.append({**tint, **box})
     line = {"type": "line", "line": {"color": "$line", "width": 1.4}, "layer": "below"}
-    shapes.append({**line, "x0": MIDDLE, "x1": MIDDLE, "y0": -0.04, "y1": 1.04})
+    shapes.append({**line, "x0": MIDDLE, "x1": MIDDLE, "y0": _LOW, "y1": _HIGH})
     shapes.append({**line, "x0": -0.03, "x1": 1.03, "y0": MIDDLE, "y1": MIDDLE})
     return shapes
 
@@ -182,7 +198,7 @@ def _name(idea: bool, outcome: bool, found: Sequence[Daring]) -> Figure:  # noqa
     name = QUARTERS[idea, outcome]
     n = sum(d.quarter == name for d in found)
     place = {"x": 1.015 if idea else -0.015, "xanchor": "right" if idea else "left"}
-    high = {"y": 1.025 if outcome else -0.025, "yanchor": "top" if outcome else "bottom"}
+    high = {"y": 1.075 if outcome else -0.065, "yanchor": "middle"}
     font = {"color": "$muted", "size": 16}
     return {**place, **high, "text": f"<b>{name}</b>  {n}", "showarrow": False, "font": font}
 

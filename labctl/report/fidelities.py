@@ -10,6 +10,7 @@ from labctl.cost import cost_of
 from labctl.instrument import TARGET
 from labctl.proposal import recipe_key
 from labctl.report.figures import Figure, padded, plain, whole
+from labctl.report.goals import quantity
 from labctl.report.look import number, pretty_unit, rounded
 from labctl.scores import value_of
 from labctl.state import CampaignState, Experiment
@@ -90,7 +91,7 @@ def spending(config: CampaignConfig, state: CampaignState) -> Figure:
                 "name": called,
                 "x": x,
                 "y": [rounded(v) for v in accumulate(own)],
-                "line": {"width": 0.8, "color": "$paper", "shape": "hv"},
+                "line": {"width": 0.8, "color": "$paper"},
                 "fillcolor": colour,
                 "hovertemplate": f"{called} %{{y:,.4g}}<extra></extra>",
             }
@@ -135,7 +136,12 @@ def _sources(config: CampaignConfig) -> list[tuple[str | None, str]]:
 
 def _marker(i: int) -> Figure:
     outline = {"color": "$paper", "width": 0.8}
-    return {"color": COLOURS[i % len(COLOURS)], "symbol": SHAPES[i % len(SHAPES)], "size": 10, "line": outline}
+    return {
+        "color": COLOURS[i % len(COLOURS)],
+        "symbol": SHAPES[i % len(SHAPES)],
+        "size": 10,
+        "line": outline,
+    }
 
 
 def _row(
@@ -150,8 +156,8 @@ def _row(
     if len(apart) >= _FEWEST_PAIRS:
         side = sum(apart) / len(apart)
         typical = sum(abs(v) for v in apart) / len(apart)
-        unit = pretty_unit(objective.unit)
-        told = f"{number(abs(side))} {'above' if side > 0 else 'below'} on average, {number(typical)} apart {unit}"
+        where = "above" if side > 0 else "below"
+        told = f"{quantity(abs(side), objective)} {where} on average, {quantity(typical, objective)} apart"
     about = "" if name is None else config.model.fidelities[name].about
     return {
         "name": name or TARGET,
@@ -165,5 +171,3 @@ def _row(
         "pairs": len(apart),
         "told": told,
     }
-
-

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.config import CampaignConfig
 from labctl.objective import Objective
-from labctl.report.figures import Figure, failed_kinds, failure_axis, failure_strip, padded, plain, points, whole
+from labctl.report.figures import (
+    Figure,
+    failed_kinds,
+    failure_axis,
+    failure_strip,
+    padded,
+    plain,
+    points,
+    whole,
+)
 from labctl.report.goals import judged_title, quantity
 from labctl.report.look import ARMS, number, pretty_unit, rounded
 from labctl.scores import keeps_limits
@@ -163,7 +172,12 @@ def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary)
 
     others = [e for e in done if e.id not in on_front]
     axes: list[int | None] = [*range(len(goals))]
-    faint: Figure = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"color": "$line", "width": 1}}
+    faint: Figure = {
+        "type": "scatter",
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "line": {"color": "$line", "width": 1},
+    }
     traces = [
         {
             **faint,
@@ -184,6 +198,7 @@ def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary)
             "ticktext": [plain(judged_title(name, o)) for name, o in goals.items()],
             "range": [-0.25, len(goals) - 0.75],
             "ticks": "",
+            "gridcolor": "$line",
             "tickfont": {"size": 14, "color": "$ink"},
         },
         "yaxis": {"range": [-0.12, 1.12], "visible": False},
@@ -237,7 +252,9 @@ def front_in_words(summary: Summary, state: CampaignState, incomplete: int) -> s
         if n > 1
         else f"One result, experiment {state[last].number}, is beaten by no other in any goal."
     )
-    missing = f" {incomplete} {'lacks' if incomplete == 1 else 'lack'} a value of some goal." if incomplete else ""
+    missing = (
+        f" {incomplete} {'lacks' if incomplete == 1 else 'lack'} a value of some goal." if incomplete else ""
+    )
     return said + missing
 
 

@@ -6,9 +6,9 @@ import yaml
 
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
-from labctl.report import figures, look, rows, slices, words
+from labctl.report import arms, daring, fidelities, figures, front, goals, look, rows, slices, words
 from labctl.report.shell import TEMPLATES, as_json, plotly_bundle, policy_of, script, style, template
-from labctl.scores import scored
+from labctl.scores import best_steps, scored, value_of
 from labctl.state import CampaignState
 from labctl.view import View
 
@@ -25,6 +25,15 @@ def page(view: View) -> str:
     shown = [name for name in everything if name in kept]
     for_table = {r.name for r in order[:_TABLE_SETTINGS]}
     drawn, panels = _figures(config, state, order)
+    compromises = _several(view) if len(config.goals) > 1 else None
+    told = {
+        "evidence": arms.section(state),
+        "daring": daring.section(config, state, _better(view)),
+        "sources": fidelities.section(config, state),
+        "several": compromises,
+    }
+    for part in told.values():
+        drawn |= {} if part is None else part["figures"]
     data = {
         **rows.columns(config, state, shown),
         "figures": drawn,
@@ -37,12 +46,15 @@ def page(view: View) -> str:
         summary=view.summary,
         model=config.model,
         words=words,
+        goals=goals,
+        limits=goals.limits_in_words(config),
         look=look,
         number=look.number,
         unit=look.pretty_unit,
         best=_best(view, kept),
         arms=_arms(state),
         panels=panels,
+        **told,
         n_parameters=len(everything),
         n_shown=len(shown),
         has_progress="progress" in drawn,
@@ -88,6 +100,41 @@ def _figures(
         if len(numbers) > 1:
             drawn["map"] = slices.chart(config, state, numbers[:2])
     return drawn, panels
+
+
+def _better(view: View) -> set[str]:
+    """The results that were better than all before them; with several goals, those the front grew by."""
+    config, state = view.config, view.state
+    if len(config.goals) > 1:
+        return {g.experiment.id for g in front.growth(config, state) if g.grew}
+    goal, _ = config.goal
+    steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
+    return {e.id for e, _ in steps}
+
+
+def _several(view: View) -> dict[str, Any]:
+    """What the page says of several goals at once."""
+    config, state, summary = view.config, view.state, view.summary
+    done = front.complete(config, state)
+    grown = front.growth(config, state)
+    drawn: dict[str, Any] = {"volume": front.volume_figure(config, state, grown)} if grown else {}
+    pairs = front.pairs(config) if done else []
+    drawn |= {f"pair-{i}": front.pair_figure(config, state, summary, two) for i, two in enumerate(pairs)}
+    if summary.front and len(config.goals) > 2:  # noqa: PLR2004 - two goals are a plane
+        drawn["trade"] = front.trade_figure(config, state, summary)
+    each = []
+    for i, name in enumerate(config.goals):
+        drawn[f"progress-{i}"] = figures.progress(goals.led_by(config, name), state)
+        each.append((f"progress-{i}", name))
+    return {
+        "figures": drawn,
+        "said": front.front_in_words(summary, state, len(state.measured) - len(done)),
+        "best": front.best_of_each(config, summary),
+        "listed": front.listed(config, summary),
+        "pairs": [(f"pair-{i}", *two) for i, two in enumerate(pairs)],
+        "each": each if state.measured or state.failed else [],
+        "hollow": sum(bool(goals.broken(config, e.outcome)) for e in done),
+    }
 
 
 def _best(view: View, kept: list[str]) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from labctl.config import CampaignConfig
 from labctl.export import z_scores
 from labctl.proposal import Alternative, Predicted
+from labctl.report.goals import broken
 from labctl.report.look import FAILURES, pretty_unit, rounded
 from labctl.report.words import domain_in_words, surprise_in_words
 from labctl.space.parameters import NUMERIC
@@ -43,7 +44,8 @@ def columns(config: CampaignConfig, state: CampaignState, shown: Sequence[str]) 
             for name in shown
         ],
         "objectives": [
-            {"name": name, "unit": pretty_unit(o.unit)} for name, o in config.model.objectives.items()
+            {"name": name, "unit": pretty_unit(o.unit), "needed": o.needed}
+            for name, o in config.model.objectives.items()
         ],
         "rows": [_row(e, config, shown, surprising) for e in state],
     }
@@ -73,6 +75,9 @@ def _row(
         "surrogate": None if p.surrogate is None else p.surrogate[:12],
         "acquisition": p.acquisition,
         "value": rounded(p.value),
+        "by": p.fidelity,
+        "feasibility": rounded(p.feasibility),
+        "broken": broken(config, outcome),
         "alternatives": [_alternative(a, config, shown) for a in p.alternatives[:MOST_ALTERNATIVES]],
         "decision": None if e.decision is None else [e.decision.verdict, e.decision.by, e.decision.reason],
         "attempts": max(len(e.intents), len(e.outcomes)),

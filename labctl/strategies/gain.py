@@ -90,6 +90,20 @@ def _lawful(X: Floats, kept: list["Score"]) -> NDArray[np.bool_]:
     return found
 
 
+def rather_kept(situation: Situation, X: Floats) -> NDArray[np.bool_]:
+    """Which recipes (n x d) rather keep every limit on outcomes than not."""
+    return _lawful(X, _kept(situation))
+
+
+def best_known(situation: Situation) -> Floats:
+    """The measured recipe of which most is expected, as a row of the unit cube (d,)."""
+    known = situation.knowledge.results[situation.goal].X
+    means = situation.surrogates.of(situation.goal).predict(known).mean
+    objective = situation.objectives[situation.goal]
+    worth = means if objective.target is None else -np.abs(means - objective.target)
+    return np.asarray(known[int(worth.argmax())])
+
+
 def _of_one(situation: Situation, goals: Mapping[str, Objective], kept: list["Score"]) -> Gain:
     """Improvement on the best recipe that is expected to keep the limits, or approach to a target."""
     from labctl_models.acquisition.score import Approach, Improvement  # noqa: PLC0415

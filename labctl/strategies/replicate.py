@@ -33,7 +33,7 @@ class Replicate:
 
 
 def _best_again(situation: Situation) -> Choice | None:
-    """The best of the recipes measured that are expected to keep the limits, if asking again says anything."""
+    """The best measured recipe that is expected to keep the limits, if asking again says anything."""
     objective = situation.objectives[situation.goal]
     known = situation.knowledge.results[situation.goal]
     if len(known.y) < LEAST_RESULTS:

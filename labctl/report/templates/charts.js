@@ -25,13 +25,15 @@ function cut(text, most) {
 }
 
 function hover(row) {
-  const lines = [`<b>${row.id}</b>  ${row.arm}`];
+  const lines = [`<b>${row.id}</b>  ${row.arm}${row.by ? " by " + plain(cut(row.by, 40)) : ""}`];
+  if (row.feasibility !== undefined) lines.push(`chance of a sample ${percent(row.feasibility)}`);
   if (row.status === "failed") lines.push(`<b>${plain(row.kind)}</b> ${plain(cut(row.message || "", 60))}`);
   for (const o of DATA.objectives) {
     const value = row.values && row.values[o.name], expected = row.predicted && row.predicted[o.name];
     if (value === undefined && !expected) continue;
     const result = value === undefined ? "" : `<b>${withUnit(shown(value), o.unit)}</b>`;
-    lines.push(`${plain(cut(o.name, 40))} ${result}` + (expected ? `  expected ${plusMinus(expected, "")}` : ""));
+    lines.push(`${plain(cut(o.name, 40))} ${result}` + (expected ? `  expected ${plusMinus(expected, "")}` : "")
+      + ((row.broken || []).includes(o.name) ? "  <b>breaks its limit</b>" : ""));
   }
   const settings = row.actual || row.recipe;
   settings.slice(0, 8).forEach((value, i) => {

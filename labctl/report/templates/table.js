@@ -10,16 +10,28 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
+// What else a result needs: further goals, and quantities that have limits.
+const OTHERS = values.filter((o) => o.needed && o.name !== DATA.goal).slice(0, 5);
+
+function limited(row, o) {
+  const text = shown(row.values[o.name]);
+  return (row.broken || []).includes(o.name) ? element("span", { class: "bad", title: "breaks its limit" }, text) : text;
+}
+
 const COLUMNS = [
   { key: "n", head: "id", of: (r) => r.n, cell: (r) => opener(r) },
-  { key: "arm", head: "arm", of: (r) => r.arm, cell: (r) => element("span", { class: `chip ${r.arm}` }, element("i", {}, r.arm)) },
+  { key: "arm", head: "arm", of: (r) => r.arm, cell: (r) => element("span", { class: `chip ${r.arm}` }, element("i", {}, r.by ? `${r.arm} by ${r.by}` : r.arm)) },
   ...DATA.inTable.map((i) => ({ key: `p${i}`, head: DATA.parameters[i].name, unit: DATA.parameters[i].unit,
     number: DATA.parameters[i].numeric, of: (r) => r.recipe[i], cell: (r) => shown(r.recipe[i]) })),
+  ...(DATA.rows.some((r) => r.feasibility !== undefined) ? [{ key: "chance", head: "chance of a sample", number: true, of: (r) => r.feasibility,
+    cell: (r) => r.feasibility === undefined ? "" : percent(r.feasibility) }] : []),
   { key: "predicted", head: "predicted", unit: withUnit("± 1 sd", GOAL.unit), number: true,
     of: (r) => r.predicted && r.predicted[DATA.goal] && r.predicted[DATA.goal][0],
     cell: (r) => plusMinus(r.predicted && r.predicted[DATA.goal], "") },
   { key: "result", head: DATA.goal, unit: GOAL.unit, number: true, of: (r) => r.status === "measured" ? r.values[DATA.goal] : undefined,
-    cell: (r) => r.status === "measured" ? shown(r.values[DATA.goal]) : element("span", { class: r.status === "failed" ? "bad" : "" }, outcomeOf(r)) },
+    cell: (r) => r.status === "measured" ? limited(r, GOAL) : element("span", { class: r.status === "failed" ? "bad" : "" }, outcomeOf(r)) },
+  ...OTHERS.map((o) => ({ key: `o${o.name}`, head: o.name, unit: o.unit, number: true, of: (r) => r.status === "measured" ? r.values[o.name] : undefined,
+    cell: (r) => r.status === "measured" ? limited(r, o) : "" })),
   { key: "z", head: "surprise", unit: "sd", number: true, of: (r) => r.z, cell: (r) => r.z === undefined ? "" : (r.z > 0 ? "+" : "") + r.z.toFixed(1).replace("-", "−") },
   { key: "said", head: "why, or what happened", text: true, of: (r) => r.message || r.because, cell: (r) => element("div", { class: "two-lines" }, r.message || r.because) },
 ];
@@ -48,6 +60,9 @@ function details(row) {
   say(element("b", {}, row.arm + ": "), row.because);
   if (row.status === "failed") say(element("span", { class: "bad" }, row.kind), row.stage ? ` during ${row.stage}` : "", row.message ? `: ${row.message}` : "");
   if (row.surprise) say(element("b", {}, "surprising: "), row.surprise);
+  if (row.broken) say(element("b", {}, "no success: "), `${row.broken.join(" and ")} outside the limits`);
+  if (row.by) say("measured by: ", row.by, ", which is no result of the goal");
+  if (row.feasibility !== undefined) say("chance of a sample, as expected before: ", percent(row.feasibility));
   if (row.domain) say("where: ", row.domain);
   if (row.widened) say(`its prediction was written ${shown(row.widened)} times as wide as the surrogate said, because earlier ones had missed too often`);
   for (const before of row.earlier || []) say("an earlier attempt: ", before);
@@ -90,7 +105,7 @@ function heads() {
 
 const haystack = new Map();
 function text(row) {
-  if (!haystack.has(row.id)) haystack.set(row.id, [row.id, row.arm, outcomeOf(row), row.because, row.message, row.source, ...row.recipe].join(" ").toLowerCase());
+  if (!haystack.has(row.id)) haystack.set(row.id, [row.id, row.arm, row.by, outcomeOf(row), row.because, row.message, row.source, ...row.recipe].join(" ").toLowerCase());
   return haystack.get(row.id);
 }
 

@@ -27,4 +27,9 @@ function plusMinus(predicted, unit) {
   return predicted ? withUnit(`${shown(predicted[0])} ± ${shown(predicted[1])}`, unit) : "";
 }
 
+function percent(share) {
+  if (share > 0 && share < .01) return "below 1 %";
+  return share < 1 && share > .99 ? "above 99 %" : `${Math.round(100 * share)} %`;
+}
+
 const GOAL = DATA.objectives.find((o) => o.name === DATA.goal);
