@@ -9,6 +9,7 @@ import numpy as np
 
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import benjamini_hochberg, two_sided
+from labctl_models.audit.wording import counted, verb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +91,8 @@ class AnomalyCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(sure / known, medium=ODD_MEDIUM, high=ODD_HIGH),
-                title=f"{len(found.rows)} outcomes surprise the model; row {first + 1} "
-                f"{_how_far(table, found)}",
+                title=f"{counted(len(found.rows), 'outcome')} {verb(len(found.rows), 'surprises', 'surprise')} "
+                f"the model; row {first + 1} {_how_far(table, found)}",
                 value=float(len(found.rows)),
                 expected=0.0,
                 meaning="Each is a fault, an unrecorded influence or a discovery; at most a tenth of them "

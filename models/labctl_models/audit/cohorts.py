@@ -153,7 +153,7 @@ class CohortPredictableCheck:
         rng = np.random.default_rng(seed)
         told = []
         for name in table.cohorts:
-            codes, _ = coded(table.columns[name])
+            codes, labels = coded(table.columns[name])
             sizes = np.bincount(codes[codes >= 0])
             large = np.argsort(-sizes, kind="stable")[:MOST_COHORTS]
             rows = np.flatnonzero(np.isin(codes, large[sizes[large] >= COHORT_ROWS]))
@@ -165,7 +165,12 @@ class CohortPredictableCheck:
                 rows, inside = rows[some], inside[some]
                 kept, inside = np.unique(inside, return_inverse=True)
             told.append(
-                (name, len(kept), *cohort_predictability(table.X[rows], inside, recipes[rows], seed=seed))
+                (
+                    name,
+                    len(kept),
+                    len(labels),
+                    *cohort_predictability(table.X[rows], inside, recipes[rows], seed=seed),
+                )
             )
         if not told:
             raise NotApplicableError(f"no cohort column has two groups of {COHORT_ROWS} rows")
@@ -175,15 +180,20 @@ class CohortPredictableCheck:
                 id=f"{self.name}:{name}",
                 area=self.area,
                 severity=graded((found - chance) / (1.0 - chance), medium=TOLD_MEDIUM, high=TOLD_HIGH),
-                title=f"The recipe tells {name} with a balanced accuracy of {found:.0%} among {k} groups",
+                title=f"The recipe alone tells {name} in {found:.0%} of cases, where guessing would in "
+                f"{chance:.0%}, among {_groups(k, every)}",
                 value=found,
                 expected=chance,
                 meaning=f"Every {name} tried its own recipes, so an effect of {name} and an effect of the "
                 "recipe cannot be told apart.",
                 remedy=f"Repeat some recipes across groups of {name}; add it to the model only together "
                 "with such a bridge.",
-                detail={"p": float(p), "groups": k},
+                detail={"p": float(p), "groups": k, "groups_in_all": every},
             )
-            for (name, k, found, chance, _), p in zip(told, adjusted, strict=True)
+            for (name, k, every, found, chance, _), p in zip(told, adjusted, strict=True)
             if p <= SIGNIFICANT
         ]
+
+
+def _groups(k: int, every: int) -> str:
+    return f"all {k} groups" if k == every else f"the {k} of {every} groups with {COHORT_ROWS} rows or more"

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import bdtrc
 
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
+from labctl_models.audit.wording import counted, verb
 
 if TYPE_CHECKING:
     from labctl_models.audit.table import AuditTable
@@ -155,8 +156,8 @@ class ZerosCheck:
                     id=f"{self.name}:{name}",
                     area=self.area,
                     severity=graded(share, medium=ZEROS_MEDIUM, high=ZEROS_HIGH),
-                    title=f"{name}: {zeros.count} values are exactly 0, no other value occurs more than "
-                    f"{zeros.commonest_other} times",
+                    title=f"{name}: {counted(zeros.count, 'value')} {verb(zeros.count, 'is', 'are')} exactly 0, "
+                    f"and no other value occurs more than {counted(zeros.commonest_other, 'time')}",
                     value=float(zeros.count),
                     expected=float(zeros.commonest_other),
                     meaning="A zero that means failed, missing or below detection teaches a model a cliff "

@@ -209,11 +209,12 @@ class LeverageCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(share - usual, medium=BEYOND_MEDIUM, high=BEYOND_HIGH),
-                title=f"{share:.0%} of the candidates have a leverage above the warning value {warning:.2g}",
+                title=f"{share:.0%} of the candidates lie beyond the rows along a line that the rows hardly "
+                f"vary along, where {usual:.0%} of the rows do",
                 value=share,
                 expected=usual,
-                meaning="For these candidates even a straight-line model extrapolates along some direction "
-                "that the table hardly varies.",
+                meaning="For these candidates even a straight-line model extrapolates: their leverage is above "
+                f"the warning value {warning:.2g}, three times that of a usual row.",
                 remedy="Vary those settings in the next experiments before trusting a prediction there.",
                 detail={"leverage": found, "leverage_table": own, "warning": warning},
             )

@@ -13,6 +13,7 @@ from scipy.special import gammaln
 
 from labctl_models.audit.finding import Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import CHUNK_ENTRIES
+from labctl_models.audit.wording import counted, verb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,8 +163,8 @@ class DuplicatesCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(found.leak, medium=TWINS_MEDIUM, high=TWINS_HIGH),
-                title=f"{repeated} recipes{spelled} are there more than once; {found.leak:.0%} of a random "
-                "test part has a twin in training",
+                title=f"{counted(repeated, 'recipe')}{spelled} {verb(repeated, 'is', 'are')} there more than "
+                f"once; {found.leak:.0%} of a random test part has a twin in training",
                 value=found.leak,
                 expected=0.0,
                 meaning="On those rows a random split tests memory, not prediction, so its score flatters.",

@@ -229,7 +229,8 @@ class HiddenVariableCheck:
                     id=f"{self.name}:{name}",
                     area=self.area,
                     severity=severity if p <= SIGNIFICANT else min(severity, 0.39),
-                    title=f"{name} explains what the model does not (strength {strength:.2f}, p = {p:.2g})",
+                    title=f"{name} explains {_part(float(explained))} of what the model does not "
+                    f"(p = {p:.2g})",
                     value=float(strength),
                     expected=0.0,
                     meaning="The outcome depends on something no recipe sets, so the model takes it for "
@@ -248,3 +249,7 @@ class HiddenVariableCheck:
                 )
             )
         return findings
+
+
+def _part(explained: float) -> str:
+    return f"{explained:.0%}" if explained >= 0.005 else "a little"  # noqa: PLR2004  rounds to 1 %

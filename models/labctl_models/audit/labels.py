@@ -14,6 +14,7 @@ from labctl_models.audit.domain import pca_map
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import benjamini_hochberg, nearest, two_sided, wilson
 from labctl_models.audit.table import coded
+from labctl_models.audit.wording import counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -269,7 +270,8 @@ class ConflictCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(lowest, medium=CONFLICT_MEDIUM, high=CONFLICT_HIGH),
-                title=f"{k} of {found.repeated} repeated recipes contradict themselves{spelled}",
+                title=f"{k:,} of {counted(found.repeated, 'repeated recipe')} "
+                f"{verb(k, 'contradicts itself', 'contradict themselves')}{spelled}",
                 value=float(k),
                 expected=0.0,
                 meaning=f"The same recipe gave different answers in {share:.1%} of repeats: an unrecorded "
@@ -317,7 +319,8 @@ class CopiedRowsCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(share, medium=COPIED_MEDIUM, high=COPIED_HIGH),
-                title=f"{len(rows)} rows repeat another row of the same recipe to the last digit",
+                title=f"{counted(len(rows), 'row')} {verb(len(rows), 'repeats', 'repeat')} another row of the "
+                "same recipe to the last digit",
                 value=float(len(rows)),
                 expected=expected,
                 meaning="A copy is no second measurement: it makes noise look small and a random split leak.",

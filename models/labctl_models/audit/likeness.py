@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from labctl_models.audit.domain import FEWEST_ROWS, pca_map
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import auc, holm, nearest
+from labctl_models.audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,7 +199,8 @@ class DiversityCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(lost, medium=LOST_MEDIUM, high=LOST_HIGH),
-                title=f"{len(rows)} rows are worth {own:.0f} different recipes, where {free:.0f} would fit",
+                title=f"{_how_many(len(rows), table.n)} are worth {counted(round(own), 'different recipe')}; "
+                f"spread over their ranges they would be worth {free:,.0f}",
                 value=own / free,
                 expected=1.0,
                 meaning="Most rows repeat what their neighbours say; the table is smaller than it looks and "
@@ -208,6 +210,10 @@ class DiversityCheck:
                 detail={"effective": own, "effective_if_spread": free, "rows": len(rows)},
             )
         ]
+
+
+def _how_many(looked_at: int, n: int) -> str:
+    return counted(n, "row") if looked_at == n else f"{looked_at:,} of the {n:,} rows, drawn at random,"
 
 
 def _some(rows: Array, rng: np.random.Generator) -> Array:

@@ -10,8 +10,11 @@ import numpy as np
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import auc, holm
 from labctl_models.audit.table import coded, missing
+from labctl_models.audit.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from labctl_models.audit.table import AuditTable
@@ -24,6 +27,7 @@ FEWEST_ROWS = 5
 EMPTY_MEDIUM, EMPTY_HIGH = 0.3, 0.7
 # How well a gap foretells the outcome: |2 AUC - 1|, which is also the difference of two shares.
 TIED_MEDIUM, TIED_HIGH = 0.2, 0.5
+NOT_WRITTEN = 0.15
 
 
 def completeness(columns: dict[str, NDArray[np.bool_]]) -> dict[str, float]:
@@ -39,12 +43,16 @@ class Tie:
         field: Its name, with those of fields that miss the same rows.
         what: "outcome" or "failure".
         effect: In [-1, 1]; P(outcome larger where missing) - P(smaller), or the difference in failure rates.
+        missing: Median outcome, or share of failures, where the field is missing.
+        filled: The same where it is filled.
         p: Adjusted after Holm over all fields and both kinds.
     """
 
     field: str
     what: str
     effect: float
+    missing: float
+    filled: float
     p: float
 
 
@@ -58,7 +66,7 @@ def gaps_tied_to_outcome(gaps: dict[str, NDArray[np.bool_]], y: Array, failed: A
     same: dict[bytes, list[str]] = {}
     for name, gone in gaps.items():
         same.setdefault(gone.tobytes(), []).append(name)
-    tests: list[tuple[str, str, float, float]] = []
+    tests: list[tuple[str, str, float, float, float, float]] = []
     for names in same.values():
         gone, field = gaps[names[0]], " = ".join(names)
         for what, values in (("outcome", y), ("failure", failed)):
@@ -69,13 +77,15 @@ def gaps_tied_to_outcome(gaps: dict[str, NDArray[np.bool_]], y: Array, failed: A
             if what == "outcome":
                 p = float(mannwhitneyu(inside, outside).pvalue)
                 effect = 2.0 * auc(values[known], gone[known]) - 1.0
+                typical = float(np.median(inside)), float(np.median(outside))
             else:
                 a, b = int(inside.sum()), int(outside.sum())
                 p = float(fisher_exact([[a, len(inside) - a], [b, len(outside) - b]]).pvalue)
-                effect = a / len(inside) - b / len(outside)
-            tests.append((field, what, effect, p))
-    adjusted = holm(np.array([test[3] for test in tests]))
-    return [Tie(f, w, e, float(p)) for (f, w, e, _), p in zip(tests, adjusted, strict=True)]
+                typical = a / len(inside), b / len(outside)
+                effect = typical[0] - typical[1]
+            tests.append((field, what, effect, *typical, p))
+    adjusted = holm(np.array([test[-1] for test in tests]))
+    return [Tie(*test[:-1], float(p)) for test, p in zip(tests, adjusted, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +121,7 @@ class CompletenessCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(1.0 - share, medium=EMPTY_MEDIUM, high=EMPTY_HIGH),
-                title=f"{len(poor)} of {len(names)} fields have gaps; the emptiest, {poor[0]}, is filled in "
-                f"{filled[poor[0]]:.0%} of the rows",
+                title=_gaps_in_words(poor, names, filled),
                 value=share,
                 expected=1.0,
                 meaning="What was not written down cannot explain a surprise later, nor tell two labs apart.",
@@ -153,31 +162,70 @@ class MissingnessCheck:
             raise NotApplicableError("no logged field has gaps in some rows only")
         y = np.where(table.measured, table.y, np.nan)
         failed = np.full(table.n, np.nan) if table.failed is None else table.failed.astype(np.float64)
-        found = []
-        for tie in gaps_tied_to_outcome(gaps, y, failed):
-            if tie.p > SIGNIFICANT:
-                continue
-            field = tie.field.split(" = ")[0]
-            more = "larger" if tie.effect > 0 else "smaller"
+        return [
+            self._only_where_it_failed(tie, gaps, failed)
+            if tie.what == "failure" and not np.any(gaps[_first(tie)] & (failed == 0.0))
+            else self._tied(tie, gaps, classes=table.outcome == "classification")
+            for tie in gaps_tied_to_outcome(gaps, y, failed)
+            if tie.p <= SIGNIFICANT
+        ]
+
+    def _only_where_it_failed(self, tie: Tie, gaps: dict[str, NDArray[np.bool_]], failed: Array) -> Finding:
+        """A field that is missing in failed rows alone: the gap follows the failure and foretells nothing."""
+        k, m = int(gaps[_first(tie)].sum()), int(np.nansum(failed))
+        several = " = " in tie.field
+        return Finding(
+            id=f"{self.name}:{_first(tie)}:{tie.what}",
+            area=self.area,
+            severity=NOT_WRITTEN,
+            title=f"{tie.field} {'are' if several else 'is'} not written when a run fails: missing in "
+            f"{'all' if k == m else f'{k:,} of the'} {m:,} failed rows and in no other",
+            value=tie.missing,
+            expected=tie.filled,
+            meaning=f"The gap follows the failure and is no cause of it. Whether {tie.field} has to do with "
+            "failing cannot be seen from this table.",
+            remedy=f"Let the driver write {tie.field} before a run can fail.",
+            detail={"p": tie.p, "filled": 1.0 - float(np.mean(gaps[_first(tie)]))},
+        )
+
+    def _tied(self, tie: Tie, gaps: dict[str, NDArray[np.bool_]], *, classes: bool) -> Finding:
+        if tie.what == "failure":
             often = "more often" if tie.effect > 0 else "less often"
-            said = (
-                f"the outcome is {more} where {tie.field} is missing"
-                if tie.what == "outcome"
-                else f"rows fail {often} where {tie.field} is missing"
+            title = (
+                f"Rows fail {often} where {tie.field} is missing: {tie.missing:.0%} of them, against "
+                f"{tie.filled:.0%} of the others"
             )
-            found.append(
-                Finding(
-                    id=f"{self.name}:{field}:{tie.what}",
-                    area=self.area,
-                    severity=graded(abs(tie.effect), medium=TIED_MEDIUM, high=TIED_HIGH),
-                    title=f"Gaps are no accident: {said} (effect {tie.effect:+.2f})",
-                    value=tie.effect,
-                    expected=0.0,
-                    meaning="Dropping rows with gaps, or filling in a mean, would bias every model that "
-                    "uses this field.",
-                    remedy="Record the field for every experiment, failed ones too; until then keep "
-                    "'missing' as a value of its own.",
-                    detail={"p": tie.p, "filled": 1.0 - float(np.mean(gaps[field]))},
-                )
+        elif classes:
+            often = "more often" if tie.effect > 0 else "less often"
+            title = f"Rows succeed {often} where {tie.field} is missing, by {abs(tie.effect):.0%} of the rows"
+        else:
+            title = (
+                f"The outcome is {'larger' if tie.effect > 0 else 'smaller'} where {tie.field} is missing: "
+                f"half of these rows are above {tie.missing:.4g}, half of the others above {tie.filled:.4g}"
             )
-        return found
+        failure = tie.what == "failure"
+        return Finding(
+            id=f"{self.name}:{_first(tie)}:{tie.what}",
+            area=self.area,
+            severity=graded(abs(tie.effect), medium=TIED_MEDIUM, high=TIED_HIGH),
+            title=title,
+            value=tie.missing if failure else tie.effect,
+            expected=tie.filled if failure else 0.0,
+            meaning="These gaps are no accident. Dropping the rows, or filling in a mean, would bias every "
+            "model that uses this field.",
+            remedy="Record the field for every experiment, failed ones too; until then keep 'missing' as a "
+            "value of its own.",
+            detail={"p": tie.p, "filled": 1.0 - float(np.mean(gaps[_first(tie)]))},
+        )
+
+
+def _first(tie: Tie) -> str:
+    """The first of the fields that miss the same rows."""
+    return tie.field.split(" = ", maxsplit=1)[0]
+
+
+def _gaps_in_words(poor: list[str], names: Sequence[str], filled: dict[str, float]) -> str:
+    k, share = len(poor), f"{filled[poor[0]]:.0%} of the rows"
+    if k == 1:
+        return f"{poor[0]} is filled in {share}"
+    return f"{k} of {counted(len(names), 'field')} have gaps; the emptiest, {poor[0]}, is filled in {share}"

@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import CHUNK_ENTRIES, gini, permutations, upper_tail
 from labctl_models.audit.table import coded, formula_keys, partition
+from labctl_models.audit.wording import counted
 from labctl_models.formulas import NUMBER_OF, SYMBOLS, amounts_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ DRAWS = 499
 FEWEST_CHOICES = 10
 FEWEST_RANDOM = 20
 SHOWN = 20
+ELEMENT = "element"
 # Share of the rows that the top 17 % hold beyond what equal choice would give them.
 EXCESS_MEDIUM, EXCESS_HIGH = 0.25, 0.5
 
@@ -126,9 +128,12 @@ class PopularityCheck:
             counts = np.bincount(codes[codes >= 0], minlength=len(names)).astype(np.float64)
             found += self._judged(table, name, names, counts, codes=codes, seed=seed)
         if table.formulas is not None:
-            symbols, counts, _ = element_counts(table.formulas)
-            if len(symbols) >= FEWEST_CHOICES:
-                found += self._judged(table, "element", list(symbols), counts, codes=None, seed=seed)
+            symbols, counts, unread = element_counts(table.formulas)
+            # An element of every row is what the table is about, and no choice.
+            chosen = counts < table.n - unread
+            if int(chosen.sum()) >= FEWEST_CHOICES:
+                names = [symbol for symbol, kept in zip(symbols, chosen, strict=True) if kept]
+                found += self._judged(table, ELEMENT, names, counts[chosen], codes=None, seed=seed)
         elif not choices:
             raise NotApplicableError("no column holds ten choices or more")
         return found
@@ -192,8 +197,7 @@ class PopularityCheck:
                 id=f"{self.name}:{name}",
                 area=self.area,
                 severity=graded(excess, medium=EXCESS_MEDIUM, high=EXCESS_HIGH),
-                title=f"{name}: {TOP:.0%} of the choices make up {found.top_share:.0%} of the rows; "
-                f"{first} alone has {most}",
+                title=_in_words(name, found, first, most, len(counts)),
                 value=found.top_share,
                 expected=found.expected,
                 meaning=meaning,
@@ -202,6 +206,18 @@ class PopularityCheck:
                 detail=detail,
             )
         ]
+
+
+def _in_words(name: str, found: Popularity, first: str, most: int, k: int) -> str:
+    few = max(1, math.ceil(TOP * k - 1e-9))
+    if name == ELEMENT:
+        return (
+            f"{few} of {k} elements make up {found.top_share:.0%} of all mentions of an element; {first} "
+            f"alone is in {counted(most, 'row')}"
+        )
+    return (
+        f"{few} of {k} values of {name} make up {found.top_share:.0%} of the rows; {first} alone has {most:,}"
+    )
 
 
 def _against_success(

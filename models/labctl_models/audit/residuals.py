@@ -23,6 +23,8 @@ MOST_FOR_A_PROCESS = 500
 TREES = 100
 FEWEST_FOR_A_SCALE = 100
 FEWEST_OF_A_CLASS = 20
+FEWEST_TO_LEARN = 3
+"""Of the rarer class: with fewer, most trees have seen none of it and say nothing about it."""
 
 
 def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
@@ -31,11 +33,13 @@ def with_residuals(table: AuditTable, *, seed: int) -> AuditTable:
     Up to 500 measured quantities: leave-one-out predictions of the default Gaussian process, with their own
     uncertainty. Beyond, and for classes: predictions of a random forest by those of its trees that had not
     seen the row; how far each may be off is then learned from these residuals, and there is no z where
-    they are too few for that. Without ten outcomes that vary the table stays as it is.
+    they are too few for that. Without ten outcomes that vary, or three of each class, the table stays.
     """
     rows = np.flatnonzero(table.measured)
     y = table.y[rows]
     if table.residuals is not None or len(rows) < FEWEST_ROWS or np.ptp(y) == 0.0 or table.X.shape[1] == 0:
+        return table
+    if table.outcome == "classification" and _of_the_rarer(y) < FEWEST_TO_LEARN:
         return table
     X = table.X[rows]
     # A Gaussian process expects the unit cube; its prior on lengthscales knows no other scale.
@@ -73,11 +77,15 @@ def _unseen_by_forest(X: Array, y: Array, *, seed: int) -> Array:
 
 def _class_z(unseen: Array, y: Array) -> Array | None:
     """Surprise of each class, or None where a class has too few rows for its scores to be calibrated."""
-    if min(int(y.sum()), int(len(y) - y.sum())) < FEWEST_OF_A_CLASS:
+    if _of_the_rarer(y) < FEWEST_OF_A_CLASS:
         return None
     # About so many trees had not seen a row; none of so few votes is no proof of impossibility.
     votes = TREES / np.e
     return class_z((np.clip(unseen, 0.0, 1.0) * votes + 0.5) / (votes + 1.0), y)
+
+
+def _of_the_rarer(y: Array) -> int:
+    return min(int(y.sum()), int(len(y) - y.sum()))
 
 
 def _spread_out(values: Array, rows: NDArray[np.intp], n: int) -> Array:

@@ -20,6 +20,9 @@ CONFIDENT = 0.9
 # How far a score of 0.9 falls when it is corrected.
 FALL_MEDIUM, FALL_HIGH = 0.2, 0.5
 NO_FAILURES = 0.5
+ONE_KIND = 0.85
+"""Severity of a table of classes that holds one of them, or all but one row: nothing can be learned of it."""
+FEWEST_OF_A_KIND = 2
 
 
 def corrected(score: Array | float, *, trained_rate: float, true_rate: float) -> Array:
@@ -144,26 +147,44 @@ class FailuresMissingCheck:
     needs: tuple[str, ...] = ()
 
     def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
-        """One finding where no row failed."""
+        """One finding where no row failed, or where a class has so few rows that nothing can be learned."""
         del seed
         success = table.success
-        if np.any(success == 0.0):
+        n, bad, good = table.n, int(np.sum(success == 0.0)), int(np.sum(success == 1.0))
+        classes = table.outcome == "classification"
+        if bad > 0 and not (classes and min(bad, good) < FEWEST_OF_A_KIND):
             return []
-        n = table.n
-        unknown = table.failed is None and table.outcome == "regression"
+        if bad == 0:
+            unknown = table.failed is None and not classes
+            title = f"None of the {n:,} rows failed" + (", or nobody wrote down which did" if unknown else "")
+            rarer, meaning = (
+                "failed",
+                "Recipes that make nothing are unknown to any model of this table, so it ",
+            )
+            meaning += "will propose them with confidence."
+        else:
+            rarer = "failed" if bad <= good else "succeeded"
+            title = f"{'None' if good == 0 else 'Only one'} of the {n:,} rows {rarer}"
+            meaning = f"So few rows say nothing about what makes a recipe {_VERB[rarer]}, and no score of a "
+            meaning += "model of this table means anything."
         return [
             Finding(
                 id=self.name,
                 area=self.area,
-                severity=NO_FAILURES,
-                title=f"None of the {n} rows failed"
-                + (", or nobody wrote down which did" if unknown else ""),
-                value=0.0,
+                severity=ONE_KIND if classes else NO_FAILURES,
+                title=title,
+                value=float(min(bad, good)),
                 expected=None,
-                meaning="Recipes that make nothing are unknown to any model of this table, so it will "
-                "propose them with confidence.",
-                remedy="Ask for the failed attempts, one for each success; from now on record every failure "
-                "with its kind.",
-                detail={"rows": n, "highest_rate_of_failure": wilson(0, n)[1]},
+                meaning=meaning,
+                remedy=_REMEDY[rarer],
+                detail={"rows": n, "highest_rate_of_failure": wilson(bad, n)[1]},
             )
         ]
+
+
+_VERB = {"failed": "fail", "succeeded": "succeed"}
+_REMEDY = {
+    "failed": "Ask for the failed attempts, one for each success; from now on record every failure with its "
+    "kind.",
+    "succeeded": "Look for recipes that worked elsewhere, and see that the right class counts as success.",
+}

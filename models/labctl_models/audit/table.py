@@ -37,6 +37,7 @@ class AuditTable:
         cohorts: Names of columns that say where a row is from (lab, batch, operator, doi, year).
         modelled: Names of columns that are already within X, hence not hidden.
         readings: Names of columns that an instrument read, as opposed to settings.
+        temperatures: Those of the readings that are temperatures; "outcome" stands for y.
         required: Names of columns that every row should fill; empty for all of them.
         order: (n,) when each experiment was run; only its order counts.
         arms: (n,) why each recipe was chosen; "random" marks the random arm.
@@ -62,6 +63,7 @@ class AuditTable:
     cohorts: tuple[str, ...] = ()
     modelled: tuple[str, ...] = ()
     readings: tuple[str, ...] = ()
+    temperatures: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     order: Array | None = None
     arms: Column | None = None
@@ -116,9 +118,9 @@ class AuditTable:
             object.__setattr__(self, "pool_scores", scores)
 
     def _check_meaning(self) -> None:
-        for role in ("cohorts", "modelled", "readings", "required"):
+        for role in ("cohorts", "modelled", "readings", "temperatures", "required"):
             for name in getattr(self, role):
-                if name not in self.columns:
+                if name not in self.columns and (role, name) != ("temperatures", "outcome"):
                     raise ValueError(f"{role} names the column {name!r}, which the table does not have")
         if self.feature_names and len(self.feature_names) != self.X.shape[1]:
             raise ValueError(f"{len(self.feature_names)} feature names for {self.X.shape[1]} columns of X")

@@ -11,8 +11,9 @@ from scipy.special import ndtri
 
 from labctl_models.audit.digits import readings
 from labctl_models.audit.domain import pca_map
-from labctl_models.audit.finding import SIGNIFICANT, Finding, NotApplicableError, graded
+from labctl_models.audit.finding import MEDIUM, SIGNIFICANT, Finding, NotApplicableError, graded
 from labctl_models.audit.statistics import nearest, spread
+from labctl_models.audit.wording import counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +63,8 @@ class UnitOutliers:
     visible: float
 
 
-def unit_outliers(values: Array, expected: Array) -> UnitOutliers:
-    """Values (n,) that differ from the expected (n,) by one known factor, or by 273.15.
+def unit_outliers(values: Array, expected: Array, *, temperatures: bool = False) -> UnitOutliers:
+    """Values (n,) that differ from the expected (n,) by one known factor; temperatures also by 273.15.
 
     Three conditions must hold, so that a broad or skew distribution raises nothing: the values lie outside
     what n normal values reach, on a robust scale; four fifths of all such outliers agree on one factor that
@@ -85,6 +86,8 @@ def unit_outliers(values: Array, expected: Array) -> UnitOutliers:
             found = _explained(ratio, sd, limit, marks)
             if found is not None:
                 return UnitOutliers(places[found[0]], f"a factor {found[1]}", found[2], visible)
+    if not temperatures:
+        return UnitOutliers(none, "", direction=True, visible=visible)
     difference = values - expected
     difference = difference - np.median(difference)
     sd = spread(difference)
@@ -149,19 +152,20 @@ class UnitsCheck:
             expected = np.full(len(values), np.median(values))
             if name == "outcome":
                 expected = expected_from_neighbours(pca_map(table.X[rows]).scores, values)
-            odd = unit_outliers(values, expected)
+            odd = unit_outliers(values, expected, temperatures=name in table.temperatures)
             visible[name] = odd.visible
             if len(odd.rows) == 0:
                 continue
-            share = len(odd.rows) / len(values)
+            k, share = len(odd.rows), len(odd.rows) / len(values)
             word = "large" if odd.direction else "small"
             found.append(
                 Finding(
                     id=f"{self.name}:{name}",
                     area=self.area,
-                    severity=graded(share, medium=WRONG_MEDIUM, high=WRONG_HIGH),
-                    title=f"{name}: {len(odd.rows)} values are too {word} by {odd.reason}",
-                    value=float(len(odd.rows)),
+                    # One of them is enough to be taken for the best recipe.
+                    severity=max(MEDIUM, graded(share, medium=WRONG_MEDIUM, high=WRONG_HIGH)),
+                    title=f"{name}: {counted(k, 'value')} {verb(k, 'is', 'are')} too {word} by {odd.reason}",
+                    value=float(k),
                     expected=0.0,
                     meaning="One value in a wrong unit can outweigh all others in a fit, and may be taken "
                     "for the best recipe.",

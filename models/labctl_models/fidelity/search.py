@@ -12,9 +12,8 @@ from labctl_models.surrogates.evidence import (
     NOISE_PRIOR,
     SMALLEST_LENGTHSCALE,
     SMALLEST_NOISE_VARIANCE,
-    NotPositiveDefiniteError,
 )
-from labctl_models.surrogates.search import HOPELESS, LARGEST_LOG, LARGEST_NOISE_LOG, MAX_STEPS
+from labctl_models.surrogates.search import HOPELESS, LARGEST_LOG, LARGEST_NOISE_LOG, MAX_STEPS, safely
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +47,7 @@ def most_probable(
     best: tuple[float, Array] | None = None
     for place in places:
         result = minimize(
-            lambda theta: _safe(problem, theta),
+            lambda theta: safely(problem, theta),
             np.clip(place, lower, upper),
             jac=True,
             method="L-BFGS-B",
@@ -71,16 +70,6 @@ def bounds(problem: FidelityProblem) -> tuple[Array, Array]:
     lower = [np.full(d, math.log(SMALLEST_LENGTHSCALE)), np.full(m, math.log(SMALLEST_NOISE_VARIANCE))]
     upper = [np.full(d, LARGEST_LOG), np.full(m, LARGEST_NOISE_LOG)]
     return np.concatenate([*lower, -amplitudes, -pairs]), np.concatenate([*upper, amplitudes, pairs])
-
-
-def _safe(problem: FidelityProblem, theta: Array) -> tuple[float, Array]:
-    try:
-        value, gradient = problem.negative(theta)
-    except NotPositiveDefiniteError:
-        return HOPELESS, np.zeros_like(theta)
-    if not (math.isfinite(value) and np.isfinite(gradient).all()):
-        return HOPELESS, np.zeros_like(theta)
-    return value, gradient
 
 
 def _fresh(problem: FidelityProblem, seed: int, count: int) -> list[Array]:

@@ -85,7 +85,8 @@ def most_probable(
     fresh = [_prior_mode(problem), _smooth(problem), *_draws(problem, seed, max(0, starts - 2))]
     places = [*([] if earlier is None else [earlier]), *fresh][:starts]
     best = _climb_all(problem, places)
-    if earlier is not None and starts == 1 and (best is None or _safe(problem, _clip(fresh[0]))[0] < best[0]):
+    alone = earlier is not None and starts == 1
+    if alone and (best is None or safely(problem, _clip(fresh[0]))[0] < best[0]):
         best = _climb_all(problem, [fresh[0]])
     if best is None:
         remarks.append("The likelihood could not be computed anywhere; the prior's typical values are used.")
@@ -105,7 +106,7 @@ def _climb(problem: Landscape, theta: Array) -> tuple[float, Array] | None:
     d = len(theta) - 1
     lower, upper = bounds(d)
     result = minimize(
-        lambda t: _safe(problem, t),
+        lambda t: safely(problem, t),
         theta,
         jac=True,
         method="L-BFGS-B",
@@ -116,7 +117,8 @@ def _climb(problem: Landscape, theta: Array) -> tuple[float, Array] | None:
     return None if value >= HOPELESS else (value, np.asarray(result.x, dtype=np.float64))
 
 
-def _safe(problem: Landscape, theta: Array) -> tuple[float, Array]:
+def safely(problem: Landscape, theta: Array) -> tuple[float, Array]:
+    """Minus the log posterior at theta and its gradient; hopeless and flat where it does not exist."""
     try:
         value, gradient = problem.negative(theta)
     except NotPositiveDefiniteError:
