@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from labctl.space import Space
 from labctl.space.forbidden import Ban, Forbidden
+from labctl.space.laws import check_forbidden
 from labctl.space.parameters import NUMERIC, Formula, Number, Parameter, Strict
 from labctl_drivers.protocol import Recipe, Setting
 
@@ -85,13 +86,7 @@ class Advice(Strict):
             if problem or unknown:
                 raise ValueError(f"advice.prior.{name}: {problem or parameter.problem(unknown[0])}")
         for i, veto in enumerate(self.vetoes):
-            for name in veto.when:
-                if name not in parameters:
-                    raise ValueError(f"advice.vetoes.{i}.when.{name}: no such parameter")
-            try:
-                Ban(veto, parameters)
-            except ValueError as error:
-                raise ValueError(f"advice.vetoes.{i}.when.{error}") from None
+            check_forbidden(f"advice.vetoes.{i}", veto, parameters)
 
 
 def vetoed(

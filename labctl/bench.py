@@ -206,8 +206,8 @@ def _stand_in(config: CampaignConfig, name: str, folder: Path | None, seed: int)
     try:
         bench = set_up(CampaignConfig(config.path, model), folder=own, seed=seed)
     except RequestError as error:
-        where = f"{error.key}: " if error.key else ""
-        raise RequestError(f"{where}{error.what}", file=error.file, key=f"fidelities.{name}") from None
+        key = f"fidelities.{name}.{error.key}" if error.key else f"fidelities.{name}"
+        raise RequestError(error.what, file=error.file, key=key) from None
     # A row without a reading is one that this fidelity never took.
     rows = tuple(row for row in bench.rows if row.failure is None)
     if bench.rows and not rows:

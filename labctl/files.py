@@ -53,6 +53,26 @@ def write_whole(path: Path, content: str | bytes) -> None:
         ) from None
 
 
+def may_write(path: Path, suffix: str) -> None:
+    """Look, before any work is done, whether a file of this kind may be written here.
+
+    Args:
+        path: the file.
+        suffix: of the kind, such as ".html".
+
+    Raises:
+        RequestError: the file has another suffix, lies in no folder, or is there and of another kind.
+    """
+    kind = next(kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes)
+    there = _beforehand(path, kind)
+    if not path.parent.is_dir():
+        raise RequestError("is in no folder that exists; make it, or choose another", file=path)
+    if not os.access(path.parent, os.W_OK):
+        raise RequestError("is in a folder where nothing may be written; choose another", file=path)
+    if there and _making(there)[0] != kind:
+        raise _not_ours(path)
+
+
 def refuse_replacing(path: Path, raw: bytes) -> None:
     """Look whether this content may be put into this file.
 
@@ -60,19 +80,28 @@ def refuse_replacing(path: Path, raw: bytes) -> None:
         RequestError: the suffix is not the content's, or the file holds anything but an earlier version.
     """
     making = _making(raw)
-    if path.suffix.lower() not in _SUFFIXES[making[0]]:
-        raise RequestError(
-            f"would hold {making[0]}; name a file that ends in {_SUFFIXES[making[0]][0]}", file=path
-        )
+    there = _beforehand(path, making[0])
+    if there and _making(there) != making:
+        raise _not_ours(path)
+
+
+def _beforehand(path: Path, kind: str) -> bytes:
+    """What a file holds that is to hold this kind of content; nothing where it is not there."""
+    if path.name == "":
+        raise RequestError("names no file; give one", file=path)
+    if path.suffix.lower() not in _SUFFIXES[kind]:
+        raise RequestError(f"would hold {kind}; name a file that ends in {_SUFFIXES[kind][0]}", file=path)
     refuse_odd(path)
     try:
-        there = _content(path) if path.exists() else b""
+        return _content(path) if path.exists() else b""
     except OSError as error:
         raise RequestError(
             f"cannot be read ({error.strerror or error}); name another file", file=path
         ) from None
-    if there and _making(there) != making:
-        raise RequestError("exists and was not written by this command; name another file", file=path)
+
+
+def _not_ours(path: Path) -> RequestError:
+    return RequestError("exists and was not written by this command; name another file", file=path)
 
 
 def _content(path: Path) -> bytes:

@@ -45,7 +45,9 @@ class Summary:
     """Where a campaign stands.
 
     Attributes:
-        best: among the measured experiments.
+        measured, failed: experiments that count; ``stand_ins`` are those that a cheaper fidelity carried out.
+        beyond_limits: how many of the measured ones break a limit on an outcome, or say nothing of it.
+        best: among the measured experiments that keep every limit.
         better_off_recipe: the best result of a recipe that nobody asked for, where it is better than that.
         front: with several goals, the results that no other result beats in all of them.
         cost: what all attempts have cost; None without a price.
@@ -59,6 +61,8 @@ class Summary:
     experiments: int
     measured: int
     failed: dict[str, int]
+    stand_ins: int
+    beyond_limits: int
     waiting: int
     rejected: int
     best: Best | None
@@ -85,17 +89,17 @@ def summarise(
 ) -> Summary:
     """Count and compare what the state holds."""
     statuses = Counter(e.status for e in state)
-    failed = Counter(
-        str(e.outcome.kind.value) for e in state if e.status == "failed" and e.outcome and e.outcome.kind
-    )
+    failed = Counter(str(e.outcome.kind.value) for e in state.failed if e.outcome and e.outcome.kind)
     found = best(config, state)
     return Summary(
         campaign=config.name,
         status=status,
         why=why,
         experiments=len(state) - statuses["rejected"],
-        measured=statuses["measured"],
+        measured=len(state.measured),
         failed=dict(sorted(failed.items())),
+        stand_ins=len(state.stand_ins),
+        beyond_limits=sum(not keeps_limits(config, e) for e in state.measured),
         waiting=len(state.pending),
         rejected=statuses["rejected"],
         best=found,

@@ -1,6 +1,7 @@
 """What a person tells an audit that no table can know."""
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from labctl.errors import RequestError
@@ -40,6 +41,9 @@ class Asked:
             raise RequestError(
                 "--label-values COL and --label-range LO HI belong together; give both",
             )
+        if self.label_range is not None and not all(map(isfinite, self.label_range)):
+            low, high = self.label_range
+            raise RequestError(f"goes from {low:g} to {high:g}; give two finite numbers", key="--label-range")
         if self.label_range is not None and not self.label_range[0] < self.label_range[1]:
             low, high = self.label_range
             raise RequestError(f"goes from {low:g} to {high:g}; give the smaller first", key="--label-range")

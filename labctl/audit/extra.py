@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.plural import counted, verb
 from labctl_models.audit.finding import Finding, NotApplicableError, graded
 from labctl_models.audit.prospective import COVERAGE, Watch, watch
 from labctl_models.audit.selection import corrected, score_needed
@@ -16,6 +17,7 @@ Floats = NDArray[np.float64]
 
 KNOWN_ZEROS = 0.2
 RATE_UNKNOWN = 0.35
+SAYS_IT_AGAIN = 0.5
 MUCH = 0.5
 """Above this share of successes among everything written down, a materials table was probably selected."""
 EXAMPLE_RATE = 0.05
@@ -48,7 +50,8 @@ class KnownZerosCheck:
                 id=self.name,
                 area=self.area,
                 severity=KNOWN_ZEROS,
-                title=f"{count} values are exactly 0 and count as {said}, not as readings",
+                title=f"{counted(count, 'value')} {verb(count, 'is', 'are')} exactly 0 and "
+                f"{verb(count, 'counts', 'count')} as {said}, not as {verb(count, 'a reading', 'readings')}",
                 value=float(count),
                 expected=0.0,
                 meaning="The surrogate never sees these zeros. If one of them was a true reading after all, "
@@ -56,6 +59,41 @@ class KnownZerosCheck:
                 remedy="Ask for the detection limit and write it into the card as the bound of these rows.",
                 detail={"share": count / table.n, "values": np.sort(table.y[np.isfinite(table.y)])},
             )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedCheck:
+    """Does a column say the outcome again?
+
+    Attributes:
+        computed: names of the columns that do, which the table under audit no longer has.
+        goal: the outcome.
+    """
+
+    computed: tuple[str, ...]
+    goal: str
+    name: str = "labels.computed"
+    area: str = "labels"
+    needs: tuple[str, ...] = ()
+
+    def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
+        """One finding for each such column."""
+        del seed
+        return [
+            Finding(
+                id=f"{self.name}:{column}",
+                area=self.area,
+                severity=SAYS_IT_AGAIN,
+                title=f"{column} goes strictly with {self.goal}, as if computed from it",
+                value=1.0,
+                expected=None,
+                meaning=f"A model that is given {column} has been given the answer, and every score of it "
+                "looks splendid.",
+                remedy=f"Keep {column} out of every model. This audit has left it out.",
+                detail={"rows": table.n},
+            )
+            for column in self.computed
         ]
 
 

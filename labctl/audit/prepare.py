@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.audit.asked import Asked
+from labctl.audit.enough import FEWEST_ROWS, refuse_too_little
 from labctl.audit.pool import candidates_of
 from labctl.errors import RequestError
 from labctl.study import Study
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+_FEWEST_LEVELS = 10
+"""With fewer different values two columns may agree by chance."""
 _SAME_ORDER = 0.9999
+_OF_TEMPERATURES = frozenset({"degC", "kelvin", "K", "degF"})
 _FIRST_AMONG_COHORTS = ("doi", "lab", "batch", "operator")
 
 
@@ -33,6 +37,7 @@ class Prepared:
         why_no_pool: why there is none, where there is none.
         made_up: whether nobody named a pool, so that it is spread over the table's ranges.
         brought: whether a person brought the pool, so that nothing else may be proposed.
+        computed: columns that say the same as the outcome, and were left out.
         notes: what was assumed or left out.
     """
 
@@ -42,6 +47,7 @@ class Prepared:
     why_no_pool: str
     brought: bool
     made_up: bool
+    computed: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -63,17 +69,13 @@ def prepare(
     """
     from labctl_models.audit.table import AuditTable  # noqa: PLC0415 - scipy takes a moment
 
-    if len(study.y) == 0:
-        raise RequestError("nothing was done yet, so there is nothing to audit", file=study.source)
-    if not study.measured.any():
-        raise RequestError(
-            f"no row has a value of {study.goal}; name another column with --target COL", file=study.source
-        )
+    refuse_too_little(study)
     y, of_success = _outcome(study, asked)
-    columns, same = _told_apart(study)
+    columns, same = _told_apart(study, skipped=outcomes)
     cohorts, twins = _cohorts(study, columns)
     values = _label_values(study, asked)
     skipped = {*study.modelled, *outcomes, *([asked.label_values] if asked.label_values else [])}
+    readings = _readings(study, columns, {*cohorts, *outcomes})
     pool = candidates_of(study, asked.candidates, seed=seed)
     only_formula = study.formulas is not None and len(study.space.parameters) == 1
     table = AuditTable(
@@ -89,7 +91,8 @@ def prepare(
         columns=columns,
         cohorts=cohorts,
         modelled=tuple(name for name in columns if name in skipped),
-        readings=_readings(study, columns, {*cohorts, *outcomes}),
+        readings=readings,
+        temperatures=_temperatures(study, readings),
         order=study.order,
         arms=study.arms,
         pool=None if isinstance(pool, str) else pool.X,
@@ -106,7 +109,8 @@ def prepare(
         why_no_pool=pool if isinstance(pool, str) else "",
         brought=asked.candidates is not None,
         made_up=not isinstance(pool, str) and pool.made_up,
-        notes=(*study.notes, *of_success, *same, *twins, *(() if isinstance(pool, str) else pool.notes)),
+        computed=same,
+        notes=(*study.notes, *of_success, *twins, *(() if isinstance(pool, str) else pool.notes)),
     )
 
 
@@ -117,11 +121,17 @@ def _outcome(study: Study, asked: Asked) -> tuple[Floats, tuple[str, ...]]:
             raise RequestError(
                 f"{study.goal} is a quantity and has no classes; leave it out", key="--success"
             )
+        if asked.true_rate is not None and study.failed is None:
+            raise RequestError(
+                f"{study.goal} is a quantity, and nothing says which rows failed; leave it out",
+                key="--true-rate",
+            )
         return study.y, ()
     known = ", ".join(study.classes)
-    if asked.success is None and study.classes != ("0", "1"):
+    if asked.success is None and study.classes != ("0", "1") and len(study.classes) > 1:
         raise RequestError(f"say which of {known} is a success with --success CLASS", file=study.source)
-    wanted = asked.success or "1"
+    # Where every row says the same, that is what people reported, hence what they count as success.
+    wanted = asked.success or ("1" if study.classes == ("0", "1") else study.classes[0])
     if wanted not in study.classes:
         raise RequestError(f"{wanted!r} is none of {known}; name one of these", key="--success")
     code = study.classes.index(wanted)
@@ -131,15 +141,14 @@ def _outcome(study: Study, asked: Asked) -> tuple[Floats, tuple[str, ...]]:
     return y, (f"{study.goal} = {wanted} counts as success, every other class as none",)
 
 
-def _told_apart(study: Study) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """The logged columns without those that are the outcome under another name."""
-    kept, notes = {}, []
-    for name, column in study.columns.items():
-        if name not in study.modelled and _is_the_outcome(study, column):
-            notes.append(f"{name} says the same as {study.goal} and was left out")
-        else:
-            kept[name] = column
-    return kept, tuple(notes)
+def _told_apart(study: Study, *, skipped: Sequence[str]) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """The logged columns without those that are the outcome under another name, and the names of those."""
+    same = tuple(
+        name
+        for name, column in study.columns.items()
+        if name not in study.modelled and name not in skipped and _is_the_outcome(study, column)
+    )
+    return {name: column for name, column in study.columns.items() if name not in same}, same
 
 
 def _is_the_outcome(study: Study, column: NDArray[Any]) -> bool:
@@ -154,9 +163,20 @@ def _is_the_outcome(study: Study, column: NDArray[Any]) -> bool:
         return False
     other = column[rows]
     known = np.isfinite(other)
-    if known.sum() < 20 or len(np.unique(y[known])) < 10 or np.ptp(other[known]) == 0.0:  # noqa: PLR2004 - a handful agrees by chance
+    if known.sum() < FEWEST_ROWS or len(np.unique(y[known])) < _FEWEST_LEVELS or np.ptp(other[known]) == 0.0:
         return False
-    return abs(float(np.corrcoef(y[known], other[known])[0, 1])) > _SAME_ORDER
+    if abs(float(np.corrcoef(y[known], other[known])[0, 1])) > _SAME_ORDER:
+        return True
+    return _goes_strictly_with(other[known], y[known])
+
+
+def _goes_strictly_with(other: Floats, y: Floats) -> bool:
+    """Whether one always rises, or always falls, with the other."""
+    levels, rank = np.unique(y, return_inverse=True)
+    theirs, order = np.unique(other, return_inverse=True)
+    if len(theirs) != len(levels):
+        return False
+    return np.array_equal(order, rank) or np.array_equal(order, len(levels) - 1 - rank)
 
 
 def _cohorts(study: Study, columns: Mapping[str, NDArray[Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -189,10 +209,20 @@ def _readings(study: Study, columns: Mapping[str, NDArray[Any]], others: set[str
     )
 
 
+def _temperatures(study: Study, readings: Sequence[str]) -> tuple[str, ...]:
+    """Readings that are temperatures: the goal by its unit, a column by its name, which is all it has."""
+    named = tuple(name for name in readings if "temperature" in name.casefold())
+    return ("outcome", *named) if study.unit in _OF_TEMPERATURES else named
+
+
 def _label_values(study: Study, asked: Asked) -> Floats | None:
     name = asked.label_values
     if name is None:
         return None
+    if name == study.goal and study.outcome == "classification":
+        raise RequestError(
+            f"{name} holds the labels; name the quantity that they were made from", key="--label-values"
+        )
     column = study.y if name == study.goal else study.columns.get(name)
     if column is None:
         raise RequestError(

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ NEEDS_CHANCE = (
     "domain.diversity",
 )
 """Findings that recipes drawn at random would mend, or at least measure."""
+_ZERO = re.compile(r"[A-Z][a-z]?0+(?:\.0*)?(?![\d.])")
 _DRAWN = 50
+_LEAST = 0.05
 SHARES = "strategy:\n  arms: {improve: 7, random: 2, gaps: 1}"
 """How a campaign reserves a share of its budget for a random arm and for the gaps."""
 
@@ -58,8 +61,9 @@ class Repair:
 def repairs(
     audited: Audited, n: int, *, seed: int, allowed: Callable[[Recipe], bool] = lambda _recipe: True
 ) -> list[Repair]:
-    """At most n experiments that would repair what was found, the gravest findings first, in turns.
+    """At most n experiments that would repair what was found, in the order of the findings.
 
+    Findings take turns, the gravest first; one of half the severity of the gravest has half as many turns.
     Nothing is proposed for a finding that no experiment can repair, such as a column with gaps.
 
     Args:
@@ -68,7 +72,7 @@ def repairs(
         seed: for recipes drawn at random.
         allowed: whether a recipe keeps the lab's hard limits.
     """
-    sources = []
+    sources: list[tuple[float, Iterator[Repair]]] = []
     by_chance = False
     for finding in audited.findings:
         name = finding.id.split(":")[0]
@@ -78,16 +82,45 @@ def repairs(
             by_chance = True
         source = _repairs_of(finding, name, audited, seed)
         if source is not None:
-            sources.append(source)
+            sources.append((finding.severity, source))
     chosen: list[Repair] = []
-    seen: dict[str, int] = {}
-    for repair in (one for turn in zip_longest(*sources) for one in turn if one is not None):
+    seen: set[str] = set()
+    for repair in _in_turns(sources):
+        if len(chosen) == n:
+            break
         key = recipe_key(repair.recipe)
-        if len(chosen) < n and key not in seen and allowed(repair.recipe):
+        if key not in seen and allowed(repair.recipe):
             ordered = {name: repair.recipe[name] for name in audited.study.space.names}
             chosen.append(replace(repair, recipe=ordered))
-            seen[key] = 1
-    return chosen
+            seen.add(key)
+    # Whoever does only some of them does those that matter most.
+    rank = {finding.id: i for i, finding in enumerate(audited.findings)}
+    return sorted(chosen, key=lambda repair: rank[repair.finding])
+
+
+def _in_turns(sources: list[tuple[float, Iterator[Repair]]]) -> Iterator[Repair]:
+    """What the sources give, each as often as its severity says, until all are empty."""
+    steps = [1.0 / max(severity, _LEAST) for severity, _ in sources]
+    turns = [(step, i) for i, step in enumerate(steps)]
+    heapify(turns)
+    while turns:
+        at, i = heappop(turns)
+        repair = next(sources[i][1], None)
+        if repair is not None:
+            yield repair
+            heappush(turns, (at + steps[i], i))
+
+
+def out_of_reach(audited: Audited) -> str:
+    """Why no experiment answers the gravest finding, where it asks for recipes that nobody named; else empty."""
+    if audited.prepared.pool is not None or not audited.findings:
+        return ""
+    if audited.findings[0].id.split(":")[0] not in NEEDS_CHANCE:
+        return ""
+    return (
+        "The gravest finding asks for recipes drawn from all that could be made, and none can be named here: "
+        f"{audited.prepared.why_no_pool}. Name a table of them with --candidates POOL.csv."
+    )
 
 
 def _repairs_of(finding: "Finding", name: str, audited: Audited, seed: int) -> Iterator[Repair] | None:
@@ -169,8 +202,13 @@ def recipe_of(audited: Audited, row: int) -> Recipe:
     recipe = dict(study.space.decode(study.X[row : row + 1])[0])
     if study.formulas is not None:
         name = next(n for n, p in study.space.parameters.items() if isinstance(p, Formula))
-        recipe[name] = str(study.formulas[row])
+        recipe[name] = _without_zeros(str(study.formulas[row]))
     return recipe
+
+
+def _without_zeros(formula: str) -> str:
+    """A formula without the elements of which it has none, as nobody writes them to make it."""
+    return _ZERO.sub("", formula) or formula
 
 
 def write_repairs(path: Path, found: list[Repair], units: Mapping[str, str]) -> None:
@@ -185,8 +223,9 @@ def write_repairs(path: Path, found: list[Repair], units: Mapping[str, str]) -> 
     heads = [with_unit(name, units.get(name)) for name in names]
     writer.writerow([safe(head) for head in (*heads, "why", "finding")])
     for repair in found:
-        cells = [v if isinstance(v, str) else f"{v:.6g}" for v in repair.recipe.values()]
-        writer.writerow([safe(cell) for cell in (*cells, repair.why, repair.finding)])
+        # A number with a minus sign is no formula of a spreadsheet.
+        cells = [safe(v) if isinstance(v, str) else f"{v:.6g}" for v in repair.recipe.values()]
+        writer.writerow([*cells, safe(repair.why), safe(repair.finding)])
     write_whole(path, text.getvalue().encode("utf-8-sig"))
 
 

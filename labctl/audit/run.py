@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from labctl.audit.asked import Asked
 from labctl.audit.prepare import Prepared, prepare
-from labctl.audit.words import not_asked, verdict
+from labctl.audit.words import OF_THE_POOL, checked, not_asked, verdict
 from labctl.errors import RequestError
 from labctl.scores import scored
 from labctl.study import Study
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from labctl_models.audit.prospective import Watch
 
 Floats = NDArray[np.float64]
+Progress = Callable[[int, int, str], None]
+"""Is told, before each step, its number, how many there are, and what is asked."""
 
 FEWEST_PROSPECTIVE = 10
 """With fewer predictions written before their results, rows are judged by leaving each out instead."""
@@ -31,6 +33,7 @@ LONGEST_DETAIL = 100
 _SMALL = 0.39
 """The severity of what is told without being held against the table."""
 _MEDIAN_OF_CHI2 = 0.4549364
+_SPREAD = "recipes spread evenly over its ranges"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,7 @@ def audit_target(
     folder: Path | None = None,
     *,
     seed: int,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Audited:
     """Audit whatever a person named: a campaign file, a CSV, a card, or a table of the catalogue.
 
@@ -124,6 +127,8 @@ def audit_target(
             raise RequestError(
                 f"a campaign is audited for its own goal, {view.config.goal[0]}; leave it out", key="--target"
             )
+    elif folder is not None:
+        raise RequestError(f"is for campaigns, and {target} is a table; leave it out", key="--folder")
     study = find_study(target, goal=goal, folder=folder, every_row=True)
     others = () if view is not None else _measured_with(path, study.goal)
     found = audit_study(study, asked, seed=seed, view=view, outcomes=others, progress=progress)
@@ -137,7 +142,7 @@ def audit_study(
     seed: int,
     view: "View | None" = None,
     outcomes: Sequence[str] = (),
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Audited:
     """Audit a study: every check on the table it makes, findings ranked by how much they can hurt.
 
@@ -147,31 +152,36 @@ def audit_study(
         seed: of everything that is drawn; the same seed gives the same findings.
         view: of the campaign, whose predictions are scored against the results that came after them.
         outcomes: columns that were measured with the goal.
-        progress: is told the name of each check before it starts.
+        progress: see `audit_target`.
 
     Raises:
         RequestError: there is nothing to audit, or an option names something the table does not have.
     """
-    from labctl.audit.extra import CalibrationCheck, KnownZerosCheck, UnstatedRateCheck  # noqa: PLC0415
+    from labctl.audit.extra import (  # noqa: PLC0415 - scipy takes a moment
+        CalibrationCheck,
+        ComputedCheck,
+        KnownZerosCheck,
+        UnstatedRateCheck,
+    )
     from labctl_models.audit.residuals import with_residuals  # noqa: PLC0415 - scipy takes a moment
-    from labctl_models.audit.run import DEFAULT, audit  # noqa: PLC0415
+    from labctl_models.audit.run import DEFAULT, RESIDUALS, audit  # noqa: PLC0415
     from labctl_models.threads import one_thread  # noqa: PLC0415
 
     began = time.process_time()
     results = np.empty((0, 3)) if view is None else _scored(view)
     prepared = prepare(study, asked or Asked(), seed=seed, z=_prospective(study, view), outcomes=outcomes)
-    if progress is not None:
-        progress("residuals")
+    calibration = CalibrationCheck(results)
+    computed = ComputedCheck(prepared.computed, study.goal)
+    checks: list[Check] = [*DEFAULT, computed, KnownZerosCheck(), UnstatedRateCheck()]
+    if view is not None:
+        checks.append(calibration)
+    told = _counting(progress, 1 + len(checks))
+    told(RESIDUALS)
     with one_thread():
         # The page shows the residuals, so they are made here and not thrown away with the checks.
         fitted = time.process_time()
         prepared = replace(prepared, table=with_residuals(prepared.table, seed=seed))
         spent = time.process_time() - fitted
-    calibration = CalibrationCheck(results)
-    checks: list[Check] = [*DEFAULT, KnownZerosCheck(), UnstatedRateCheck()]
-    if view is not None:
-        checks.append(calibration)
-    told = None if progress is None else lambda name: None if name == "residuals" else progress(name)
     found = audit(prepared.table, seed=seed, checks=checks, progress=told)
     loud = {finding.id for finding in found.findings}
     fine = [
@@ -197,6 +207,18 @@ def audit_study(
     )
 
 
+def _counting(progress: Progress | None, count: int) -> Callable[[str], None]:
+    """Tells of each step once, with its number and in words."""
+    seen: list[str] = []
+
+    def tell(name: str) -> None:
+        if progress is not None and name not in seen:
+            seen.append(name)
+            progress(len(seen), count, checked(name))
+
+    return tell
+
+
 def _measured_with(path: Path, goal: str) -> tuple[str, ...]:
     """What a card says was measured beside the goal; nothing for a table without a card."""
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
@@ -217,14 +239,16 @@ def _ranked(findings: list["Finding"]) -> list["Finding"]:
 
 def _named(finding: "Finding", study: Study, prepared: Prepared) -> "Finding":
     """The finding with the goal's own name where the checks only know an outcome."""
-    if prepared.made_up and finding.id == "domain.likeness":
-        # Recipes spread evenly are only one idea of what might be tried, and no table owes them likeness.
+    if prepared.made_up and _of_the_pool(finding):
+        # Recipes spread evenly are only one idea of what might be tried, and no table owes them anything.
         finding = replace(
             finding,
             severity=min(finding.severity, _SMALL),
-            title=f"{finding.title} that are spread evenly over its ranges",
-            meaning=f"Nobody named recipes that could be made next (--candidates POOL.csv). If they are "
-            f"spread evenly: {finding.meaning}",
+            title=finding.title.replace("the candidates", _SPREAD).replace(
+                "from candidates", f"from {_SPREAD}"
+            ),
+            meaning=f"{finding.meaning} Nobody named recipes that could be made next (--candidates POOL.csv), "
+            "so these were spread evenly over the ranges of the table, and this stays a small remark.",
         )
     title, prefix = finding.title, "outcome: "
     if title.startswith(prefix):
@@ -233,6 +257,12 @@ def _named(finding: "Finding", study: Study, prepared: Prepared) -> "Finding":
         rows = np.asarray(finding.detail["rows"])
         title = title.replace(f"row {int(rows[0]) + 1} ", f"{study.ids[int(rows[0])]} ")
     return replace(finding, id=finding.id.replace(":outcome", f":{study.goal}"), title=title)
+
+
+def _of_the_pool(finding: "Finding") -> bool:
+    """Whether a finding compares the table with candidates."""
+    estimated = str(finding.detail.get("source", "")).startswith("estimated")
+    return finding.id in OF_THE_POOL or (finding.id == "selection.success_share" and estimated)
 
 
 def _scored(view: "View") -> Floats:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from labctl.plural import counted, verb
+
 if TYPE_CHECKING:
     from labctl_models.audit.finding import Finding
     from labctl_models.audit.hidden import Screen
@@ -24,6 +26,7 @@ AREAS: Mapping[str, str] = {
 }
 
 _QUESTIONS: Mapping[str, str] = {
+    "residuals": "What can a model of the recipes not explain?",
     "domain.coverage": "Do the recipes that were tried lie near those that may be proposed?",
     "domain.leverage": "Do candidates lie where even a straight-line model would extrapolate?",
     "domain.likeness": "Are the recipes that were tried a fair sample of the candidates?",
@@ -36,6 +39,7 @@ _QUESTIONS: Mapping[str, str] = {
     "labels.conflicts": "Do rows of the same recipe contradict each other?",
     "labels.copied_rows": "Are measurements in the table twice?",
     "labels.zeros": "Does an exact zero stand for something else?",
+    "labels.computed": "Does a column say the outcome again?",
     "labels.known_zeros": "Are there zeros that already count as failures?",
     "labels.rounding": "Were readings rounded by hand?",
     "labels.units": "Are there values in another unit than the rest?",
@@ -68,7 +72,8 @@ _HOW_TO_ASK: Mapping[str, str] = {
     "domain.likeness": "name a table of recipes that could be made next with --candidates POOL.csv",
     "selection.success_share": "state the rate with --true-rate, or measure it with a random arm",
 }
-_OF_THE_POOL = ("domain.coverage", "domain.leverage", "domain.likeness")
+OF_THE_POOL = ("domain.coverage", "domain.leverage", "domain.likeness")
+"""Checks that compare a table with candidates."""
 
 
 def not_asked(check: str, reason: str, why_no_pool: str) -> str:
@@ -79,7 +84,7 @@ def not_asked(check: str, reason: str, why_no_pool: str) -> str:
         reason: as the check gives it.
         why_no_pool: why the table has no candidates; empty where it has some.
     """
-    if check in _OF_THE_POOL:
+    if check in OF_THE_POOL:
         if not why_no_pool:
             return reason
         reason = f"there are no candidates to compare the table with: {why_no_pool}"
@@ -100,14 +105,15 @@ def verdict(findings: Sequence["Finding"], fine: int) -> tuple[Trust, str]:
     grave = [*high, *medium]
     if grave:
         others = len(grave) - 1
-        more = (
-            f"; {_count(others, 'further flaw')} {'matters' if others == 1 else 'matter'}" if others else ""
-        )
+        more = f" {counted(others, 'further flaw')} {verb(others, 'matters', 'matter')}." if others else ""
         level: Trust = "do not rely on it" if high else "use with care"
-        return level, f"{_WHAT_IT_MEANS[grave[0].area]}: {_sentence(grave[0].title)}{more}."
-    small = f"; {_count(len(findings), 'small remark')} below" if findings else ""
-    told = f"{_count(fine, 'check')} found no flaw{small}"
-    return "nothing stands against it", f"Nothing that was looked at stands against using this table: {told}."
+        return level, f"{_WHAT_IT_MEANS[grave[0].area]}. {grave[0].title}.{more}"
+    below = len(findings)
+    small = (
+        f", and {counted(below, 'small remark')} {verb(below, 'stands', 'stand')} below" if findings else ""
+    )
+    told = f"{counted(fine, 'check')} found no flaw{small}"
+    return "nothing stands against it", f"Nothing that was looked at stands against using this table. {told}."
 
 
 def power_in_words(screen: "Screen") -> str:
@@ -119,8 +125,8 @@ def power_in_words(screen: "Screen") -> str:
         else "Not even a very strong influence would be noticed reliably"
     )
     return (
-        f"{_count(len(screen.fields), 'field')} looked at in {screen.n} rows. {visible}; one as large as the "
-        f"usual error has a chance of {screen.power:.0%} to be found, one half as large "
+        f"{counted(len(screen.fields), 'field')} looked at in {screen.n} rows. {visible}; one as large as "
+        f"the usual error has a chance of {screen.power:.0%} to be found, one half as large "
         f"{screen.power_half:.0%}. What nobody noted cannot be found at all."
     )
 
@@ -134,16 +140,3 @@ def spelled(recipe: str) -> str:
     if not isinstance(settings, dict):
         return recipe
     return ", ".join(v if isinstance(v, str) else f"{v:.4g}" for v in settings.values())
-
-
-def _count(n: int, what: str) -> str:
-    plural = what if n == 1 or what.startswith("more") else f"{what}s"
-    return f"{n} {plural}"
-
-
-def _sentence(title: str) -> str:
-    """A title within a sentence: its first word small, unless it is a name or a number."""
-    first = title.split(" ", 1)[0]
-    return (
-        title[0].lower() + title[1:] if first in {"A", "The", "None", "Nothing", "Every", "Gaps"} else title
-    )

@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app(args=given, prog_name="labctl", standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as error:
-        return error.exit_code
+        # Typer makes an interrupt of a command an exit that says nothing.
+        stopped = error.exit_code == _INTERRUPTED
+        return complain("stopped", _INTERRUPTED, as_json=as_json) if stopped else error.exit_code
     except BrokenPipeError:
         # Whoever read the output has left.
         fall_silent()

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.output import Answer, Folder, JsonFlag, give, say
+from labctl.cli.output import Answer, Folder, JsonFlag, give
+from labctl.cli.progress import Progress
 from labctl.errors import RequestError
+from labctl.plural import counted, verb
 
 if TYPE_CHECKING:
     from labctl.audit.repairs import Repair
     from labctl.audit.run import Audited
 
 _SHOWN = 8
+_MOST_NOTES = 8
 
 
 def audit(
@@ -71,10 +74,10 @@ def audit(
     from labctl.audit.repairs import hard_limits, repairs, write_repairs  # noqa: PLC0415
     from labctl.audit.run import audit_target  # noqa: PLC0415
 
-    if plan is not None and plan.exists():
-        raise RequestError("exists, and may hold results; name another file", file=plan)
+    _look_ahead(plan, output)
     asked = Asked(true_rate, success, label_values, label_range, label_sd, candidates)
-    audited = audit_target(target, goal, asked, folder, seed=seed, progress=lambda name: say(f"  {name}"))
+    with Progress() as progress:
+        audited = audit_target(target, goal, asked, folder, seed=seed, progress=progress.tell)
     found = repairs(audited, propose, seed=seed, allowed=hard_limits(audited))
     data = {**audited.as_json(), "repairs": [r.as_json() for r in found]}
     if output is not None:
@@ -82,13 +85,26 @@ def audit(
 
         write_page(audited, found, output)
         data["page"] = str(output)
-    if plan is not None:
+    if plan is not None and found:
         write_repairs(plan, found, audited.study.space.units)
         data["plan"] = str(plan)
     give(Answer(data, lambda: _tell(audited, found, output, plan)), as_json=as_json)
 
 
+def _look_ahead(plan: Path | None, output: Path | None) -> None:
+    """Refuse files that could not be written, before minutes are spent on what would go into them."""
+    from labctl.files import may_write  # noqa: PLC0415 - commands import what they need
+
+    if plan is not None:
+        if plan.is_file():
+            raise RequestError("exists, and may hold results; name another file", file=plan)
+        may_write(plan, ".csv")
+    if output is not None:
+        may_write(output, ".html")
+
+
 def _tell(audited: "Audited", found: "list[Repair]", output: Path | None, plan: Path | None) -> None:
+    from labctl.audit.repairs import out_of_reach  # noqa: PLC0415
     from labctl.audit.words import verdict  # noqa: PLC0415
     from labctl.cli.show import recipe_text  # noqa: PLC0415
 
@@ -99,14 +115,22 @@ def _tell(audited: "Audited", found: "list[Repair]", output: Path | None, plan: 
     left = len(audited.findings) - _SHOWN
     if left > 0:
         typer.echo(f"  and {left} more; see the page (-o FILE.html) or --json")
-    typer.echo(
-        f"{len(audited.fine)} checks found nothing, {len(audited.not_applicable)} had nothing to look at"
-    )
+    silent = len(audited.not_applicable)
+    typer.echo(f"{counted(len(audited.fine), 'check')} found nothing, {silent} had nothing to look at")
+    if beyond := out_of_reach(audited):
+        typer.echo(beyond)
     if found:
-        typer.echo("experiments that would repair it:")
+        typer.echo(f"{verb(len(found), 'experiment', 'experiments')} that would repair it:")
     for repair in found:
         typer.echo(f"  {recipe_text(repair.recipe, audited.study.space.units)}")
         typer.echo(f"       {repair.why}")
-    for path in (plan, output):
+    notes = audited.prepared.notes
+    for note in notes[:_MOST_NOTES]:
+        typer.echo(f"note: {note}")
+    if len(notes) > _MOST_NOTES:
+        typer.echo(f"note: {counted(len(notes) - _MOST_NOTES, 'more note')}; see the page (-o FILE.html)")
+    if plan is not None and not found:
+        typer.echo(f"no experiment would repair it, so {plan} was not written")
+    for path in (plan if found else None, output):
         if path is not None:
             typer.echo(f"written: {path}")

@@ -92,7 +92,8 @@ Rows = Iterator[tuple[str, str]]
 def _counts(summary: Summary) -> Rows:
     yield "campaign", summary.campaign
     yield "status", f"{summary.status}: {summary.why}"
-    yield "experiments", f"{summary.experiments}, of which {summary.measured} measured"
+    cheaper = f" and {summary.stand_ins} by a cheaper fidelity" if summary.stand_ins else ""
+    yield "experiments", f"{summary.experiments}, of which {summary.measured} measured{cheaper}"
     yield "failed", ", ".join(f"{n} {kind}" for kind, n in summary.failed.items()) or "none"
     if summary.waiting:
         yield "waiting", f"{summary.waiting} for a result"
@@ -104,6 +105,8 @@ def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
     if summary.best is not None:
         yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}"
         yield "", recipe_text(summary.best.recipe, units)
+    if summary.beyond_limits:
+        yield "limits", f"{summary.beyond_limits} of {summary.measured} results do not keep those on outcomes"
     label = "front"
     for compromise in summary.front[:_MOST_OF_FRONT]:
         values = ", ".join(f"{name} {number(value)}" for name, value in compromise.values.items())

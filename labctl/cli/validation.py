@@ -69,15 +69,15 @@ def validate(
 ) -> None:
     """Say how far a model can be trusted, by holding out whole clusters of recipes.
 
-    Writes one page with plots that opens without a network. Exit 1: the model is a lookup table, and the page
-    is written all the same.
+    Writes one page with plots that opens without a network. Exit 1: the model is a lookup table, or the
+    budget was too small to show that it is none, and the page is written all the same.
     """
-    from labctl.target import find_study  # noqa: PLC0415 - commands import what they need
+    from labctl.files import may_write  # noqa: PLC0415 - commands import what they need
+    from labctl.target import find_study  # noqa: PLC0415
     from labctl.validate import validate_study, write_page  # noqa: PLC0415
 
     page = output if output is not None else _usual_page(target, folder)
-    if not page.parent.is_dir():
-        raise RequestError("is in no folder that exists; make it, or choose another", file=page)
+    may_write(page, ".html")
     study = find_study(target, goal=goal, folder=folder)
     written = _law(law, target, study)
     with _Progress() as progress:

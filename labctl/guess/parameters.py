@@ -1,5 +1,6 @@
 """What kind of parameter a column is, over which range, and on which scale."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from labctl import units
 from labctl.guess.guesses import Guess, Rows
 from labctl.tables import Column
+
+_FORMULAS = re.compile(r"formula|composition", re.IGNORECASE)
 
 
 def parameter_of(column: Column, rows: Rows, notes: list[str]) -> Guess | None:
@@ -16,11 +19,11 @@ def parameter_of(column: Column, rows: Rows, notes: list[str]) -> Guess | None:
         if len(choices) < 2:  # noqa: PLR2004 - one value is no choice
             notes.append(f"{column.name}: left out, since it has one value in the complete rows")
             return None
-        return (
-            Guess(column, "formula")
-            if column.kind == "formula"
-            else Guess(column, "categorical", choices=choices)
-        )
+        if column.kind == "formula":
+            return Guess(column, "formula")
+        if column.kind == "text" and _FORMULAS.search(column.name):
+            notes += _why_no_formulas(column.name, choices)
+        return Guess(column, "categorical", choices=choices)
     values = column.numbers[rows]
     low, high = float(values.min()), float(values.max())
     if low == high or not np.isfinite(high - low):
@@ -31,6 +34,14 @@ def parameter_of(column: Column, rows: Rows, notes: list[str]) -> Guess | None:
     )
     exact = max(abs(low), abs(high)) < 2**53
     return Guess(column, "integer" if whole and exact else "continuous", low, high)
+
+
+def _why_no_formulas(name: str, choices: tuple[str, ...]) -> list[str]:
+    """A note with the first name in a column of formulas that is none; none where all could be read."""
+    from labctl.space.chemistry import formula_problem  # noqa: PLC0415 - pymatgen takes a second to import
+
+    odd = next((choice for choice in choices if formula_problem(choice) is not None), None)
+    return [] if odd is None else [f"{name}: taken as names, since {odd[:40]!r} is no chemical formula"]
 
 
 def without_targets(guesses: list[Guess], goal: Column, rows: Rows, notes: list[str]) -> list[Guess]:

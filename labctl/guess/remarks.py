@@ -49,6 +49,11 @@ def remarks(goal: Column) -> tuple[Remark, ...]:
     return tuple(_remark(text, texts.count(text)) for text in distinct)
 
 
+def is_bound(text: str) -> bool:
+    """Whether a text is a bound on a number, such as ``<0.5``."""
+    return _BOUND.fullmatch(text) is not None
+
+
 def _remark(text: str, times: int) -> Remark:
     match = _BOUND.fullmatch(text)
     if match is None:

@@ -1,4 +1,4 @@
-"""How the budget was shared among the arms by evidence: the shares as they were written, and what moved them."""
+"""How the budget was shared among the arms by evidence: the shares as written, and what moved them."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How daring each experiment was and what came of it: from known to radical ideas, from expected to radical results.
+"""How daring each experiment was and what came of it: known or radical ideas, expected or radical outcomes.
 
 The two axes of Fig. 3 of Fujinuma, DeCost, Hattrick-Simpers and Lofland, Commun. Mater. 3, 59 (2022), as
 far as a ledger can measure them:
@@ -26,7 +26,7 @@ from typing import Any
 from labctl.config import CampaignConfig
 from labctl.export import z_scores
 from labctl.proposal import Arm
-from labctl.report.figures import Figure, failure_marker, points
+from labctl.report.figures import Figure, failed_kinds, failure_marker, points
 from labctl.report.look import ARMS, FAILURES, rounded
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
@@ -48,7 +48,7 @@ _MEDIAN_OF_NORMAL = NormalDist().inv_cdf(0.75)
 
 @dataclass(frozen=True, slots=True)
 class Daring:
-    """One result: how radical its idea and its outcome were, each from 0 to 1, and whether it was a new best."""
+    """One result: how radical its idea and its outcome were, from 0 to 1, and whether it was a new best."""
 
     experiment: Experiment
     idea: float
@@ -117,9 +117,7 @@ def chart(found: Sequence[Daring], failed: Sequence[Experiment]) -> Figure:
         shown = {"type": "scatter", "mode": "markers", "name": "better than all before", "customdata": rows}
         traces.append({**shown, "marker": ring, **at})
     placed = [e for e in failed if e.proposal.domain is not None]
-    for kind in FailureKind:
-        if some_failed := [e for e in placed if e.outcome and e.outcome.kind == kind]:
-            traces.append(_rug(kind, some_failed))
+    traces += [_rug(kind, some) for kind, some in failed_kinds(placed).items()]
     below = 0.1 if placed else 0.0
     layout: Figure = {
         "xaxis": {

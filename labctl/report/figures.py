@@ -200,7 +200,7 @@ def range_with_intervals(results: Sequence[Scored]) -> tuple[float, float]:
 
 
 def points(arm: Arm, experiments: Sequence[Experiment], config: CampaignConfig | None = None) -> Figure:
-    """How the experiments of an arm are marked; with a config, hollow where a limit on an outcome is broken."""
+    """How an arm's experiments are marked; with a config, hollow where a limit on an outcome is broken."""
     size = (8 if len(experiments) < FEW_POINTS else 5) * ARMS[arm].scale
     line: Figure = {"color": "$paper", "width": 0.8}
     marker: Figure = {"color": f"${arm}", "symbol": ARMS[arm].shape, "size": size, "opacity": 0.9}

@@ -1,30 +1,23 @@
 """Several goals: the front of compromises as figures, how it grew, and the list of what is on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labctl.config import CampaignConfig
 from labctl.objective import Objective
+from labctl.plural import verb
 from labctl.report.figures import (
     Figure,
-    failed_kinds,
-    failure_axis,
-    failure_strip,
     padded,
     plain,
     points,
-    whole,
 )
 from labctl.report.goals import judged_title, quantity
+from labctl.report.growth import complete, value_in
 from labctl.report.look import ARMS, number, pretty_unit, rounded
-from labctl.scores import keeps_limits
 from labctl.state import CampaignState, Experiment
 from labctl.summary import Summary
-
-if TYPE_CHECKING:
-    from labctl_models.surrogates.protocol import Array
 
 MOST_PAIRS = 6
 MOST_LISTED = 30
@@ -33,95 +26,9 @@ _SETTINGS = 8
 _TWO = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """How much of the box between the front's worst and best values it dominated after an experiment."""
-
-    experiment: Experiment
-    share: float
-    grew: bool
-
-
-def complete(config: CampaignConfig, state: CampaignState) -> list[Experiment]:
-    """The results that have a value of every goal, in order."""
-    return [e for e in state.measured if e.outcome and config.goals.keys() <= e.outcome.values.keys()]
-
-
-def growth(config: CampaignConfig, state: CampaignState) -> list[Growth]:
-    """The volume that the front dominates after each complete result, as a share of a fixed box.
-
-    The box reaches from the reference point of all results to the best value of each goal; 1 would be one
-    result that is best in everything. Volume is added result by result: what a new one adds is its own box
-    less what the others dominate of it (While, Bradstreet and Barone, IEEE Trans. Evol. Comput. 16, 86
-    (2012)). Empty with more goals than that can be counted for, and where nothing keeps the limits.
-    """
-    import numpy as np  # noqa: PLC0415 - with scipy, slow to import
-
-    from labctl_models.acquisition.hypervolume import (  # noqa: PLC0415
-        MOST_GOALS,
-        dominated_volume,
-        pareto,
-        reference_point,
-    )
-
-    done, goals = complete(config, state), config.goals
-    kept = [keeps_limits(config, e) for e in done]
-    if not any(kept) or len(goals) > MOST_GOALS:
-        return []
-    worths = np.array([[o.worth(_value(e, name)) for name, o in goals.items()] for e in done])
-    corner = reference_point(worths[kept])
-    box = float(np.prod(worths[kept].max(axis=0) - corner))
-    front: Array = np.empty((0, len(goals)))
-    volume, found = 0.0, []
-    for experiment, worth, good in zip(done, worths, kept, strict=True):
-        grew = good and bool((worth > corner).all()) and not (front >= worth).all(axis=1).any()
-        if grew:
-            others = np.minimum(front, worth)
-            shared = dominated_volume(pareto(others), corner) if len(others) else 0.0
-            volume += float(np.prod(worth - corner)) - shared
-            front = pareto(np.vstack([front, worth]))
-        found.append(Growth(experiment, volume / box, grew))
-    return found
-
-
-def volume_figure(config: CampaignConfig, state: CampaignState, grown: Sequence[Growth]) -> Figure:
-    """The dominated share after each result; results that made it grow are drawn full."""
-    line = {"color": "$ink", "width": 2.4, "shape": "hv"}
-    x, y = [g.experiment.number for g in grown], [rounded(g.share) for g in grown]
-    curve = {"type": "scatter", "mode": "lines", "x": [*x, len(state)], "y": [*y, y[-1]], "line": line}
-    traces: list[Figure] = [{**curve, "name": "dominated", "hoverinfo": "skip"}]
-    for arm in ARMS:
-        some = [g for g in grown if g.experiment.proposal.arm == arm]
-        if some:
-            drawn = points(arm, [g.experiment for g in some], config)
-            drawn["marker"]["opacity"] = [1.0 if g.grew else 0.28 for g in some]
-            at = {"x": [g.experiment.number for g in some], "y": [rounded(g.share) for g in some]}
-            traces.append({**drawn, **at})
-    kinds = failed_kinds(state.failed)
-    traces += [failure_strip(kind, experiments) for kind, experiments in kinds.items()]
-    strip = 0.075 * len(kinds)
-    layout: Figure = {
-        "xaxis": {
-            "title": {"text": "experiment"},
-            "range": [0.2, len(state) + 0.8],
-            "anchor": "y2" if kinds else "y",
-            **whole([1, len(state)]),
-        },
-        "yaxis": {
-            "title": {"text": "dominated share"},
-            "domain": [strip + 0.04, 1] if kinds else [0, 1],
-            "range": [-0.03, max(y[-1] or 0.0, 0.01) * 1.1],
-            "tickformat": ".0%",
-        },
-    }
-    if kinds:
-        layout["yaxis2"] = failure_axis(kinds, strip)
-    return {"data": traces, "layout": layout}
-
-
 def pairs(config: CampaignConfig) -> list[tuple[str, str]]:
     """Two goals each: the pairs that are drawn."""
-    return list(combinations(config.goals, _TWO))[:MOST_PAIRS]
+    return list(combinations(config.goals, 2))[:MOST_PAIRS]
 
 
 def pair_figure(
@@ -133,15 +40,13 @@ def pair_figure(
     on_front = [state[c.experiment] for c in summary.front]
 
     def at(experiments: Sequence[Experiment]) -> dict[str, list[float | None]]:
-        return {
-            axis: [rounded(o.judged(_value(e, name))) for e in experiments]
-            for axis, name, o in zip("xy", two, sides, strict=True)
-        }
+        places = _places(experiments, two, sides)
+        return {"x": [rounded(x) for x, _ in places], "y": [rounded(y) for _, y in places]}
 
-    ranges = [padded([o.judged(_value(e, n)) for e in done], 0.09) for n, o in zip(two, sides, strict=True)]
+    ranges = [padded([o.judged(value_in(e, n)) for e in done], 0.09) for n, o in zip(two, sides, strict=True)]
     traces: list[Figure] = []
     if on_front and len(config.goals) == _TWO:
-        traces += _dominated(_stairs(at(on_front)), ranges, sides)
+        traces += _dominated(stairs(_places(on_front, two, sides)), ranges, sides)
     for arm in ARMS:
         if some := [e for e in done if e.proposal.arm == arm]:
             traces.append({**points(arm, some, config), **at(some)})
@@ -164,11 +69,11 @@ def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary)
     on_front = {c.experiment for c in summary.front}
     ends = {}
     for name, o in goals.items():
-        worths = [o.worth(_value(e, name)) for e in done]
+        worths = [o.worth(value_in(e, name)) for e in done]
         ends[name] = (min(worths), max(worths) - min(worths) or 1.0)
 
     def heights(e: Experiment) -> list[float | None]:
-        return [rounded((o.worth(_value(e, n)) - ends[n][0]) / ends[n][1]) for n, o in goals.items()]
+        return [rounded((o.worth(value_in(e, n)) - ends[n][0]) / ends[n][1]) for n, o in goals.items()]
 
     others = [e for e in done if e.id not in on_front]
     axes: list[int | None] = [*range(len(goals))]
@@ -203,7 +108,7 @@ def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary)
         },
         "yaxis": {"range": [-0.12, 1.12], "visible": False},
         "annotations": [
-            _end(column, goals[name], side, [o.judged(_value(e, name)) for e in done])
+            _end(column, goals[name], side, [o.judged(value_in(e, name)) for e in done])
             for column, (name, o) in enumerate(goals.items())
             for side in (0, 1)
         ],
@@ -246,32 +151,33 @@ def front_in_words(summary: Summary, state: CampaignState, incomplete: int) -> s
     """How many compromises there are, and when the last of them came."""
     if not summary.front:
         return "No result has a value of every goal and keeps every limit yet."
-    n, last = len(summary.front), max((c.experiment for c in summary.front), key=lambda e: state[e].number)
-    said = (
-        f"{n} results are beaten by no other in every goal; the last of them came with experiment {state[last].number}."
-        if n > 1
-        else f"One result, experiment {state[last].number}, is beaten by no other in any goal."
-    )
-    missing = (
-        f" {incomplete} {'lacks' if incomplete == 1 else 'lack'} a value of some goal." if incomplete else ""
-    )
-    return said + missing
+    n, last = len(summary.front), max(state[c.experiment].number for c in summary.front)
+    said = f"One result, experiment {last}, is beaten by no other in any goal."
+    if n > 1:
+        said = (
+            f"{n} results are beaten by no other in every goal; the last of them came with experiment {last}."
+        )
+    lacking = f" {incomplete} more {verb(incomplete, 'lacks', 'lack')} a value of some goal."
+    return said + (lacking if incomplete else "")
 
 
-def _value(experiment: Experiment, name: str) -> float:
-    return experiment.outcome.values[name] if experiment.outcome is not None else float("nan")
+def _places(
+    experiments: Sequence[Experiment], two: tuple[str, str], sides: Sequence[Objective]
+) -> list[tuple[float, float]]:
+    """What the results are judged by in two goals."""
+    (a, b), (x, y) = two, sides
+    return [(x.judged(value_in(e, a)), y.judged(value_in(e, b))) for e in experiments]
 
 
 def _setting(value: object) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
-def _stairs(at: dict[str, list[float | None]]) -> list[tuple[float, float]]:
-    """The corners of the front, from its best in x to its best in y."""
+def stairs(front: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The corners of a front in the plane, from its best in x to its best in y."""
     corners: list[tuple[float, float]] = []
-    for x, y in zip(at["x"], at["y"], strict=True):
-        if x is not None and y is not None:
-            corners += [(x, corners[-1][1]), (x, y)] if corners else [(x, y)]
+    for x, y in front:
+        corners += [(x, corners[-1][1]), (x, y)] if corners else [(x, y)]
     return corners
 
 

@@ -6,10 +6,11 @@ import yaml
 
 from labctl.config import CampaignConfig
 from labctl.proposal import Arm
-from labctl.report import arms, daring, fidelities, figures, front, goals, look, rows, slices, words
+from labctl.report import arms, daring, fidelities, figures, front, goals, growth, look, rows, slices, words
 from labctl.report.shell import TEMPLATES, as_json, plotly_bundle, policy_of, script, style, template
-from labctl.scores import best_steps, scored, value_of
+from labctl.scores import scored
 from labctl.state import CampaignState
+from labctl.summary import calibration
 from labctl.view import View
 
 _BEST_SETTINGS = 12
@@ -25,10 +26,14 @@ def page(view: View) -> str:
     shown = [name for name in everything if name in kept]
     for_table = {r.name for r in order[:_TABLE_SETTINGS]}
     drawn, panels = _figures(config, state, order)
+    has_progress = "progress" in drawn
     compromises = _several(view) if len(config.goals) > 1 else None
+    if compromises is not None:
+        # Each goal has a curve of its own there.
+        drawn.pop("progress", None)
     told = {
         "evidence": arms.section(state),
-        "daring": daring.section(config, state, _better(view)),
+        "daring": daring.section(config, state, growth.better(config, state)),
         "sources": fidelities.section(config, state),
         "several": compromises,
     }
@@ -57,7 +62,7 @@ def page(view: View) -> str:
         **told,
         n_parameters=len(everything),
         n_shown=len(shown),
-        has_progress="progress" in drawn,
+        has_progress=has_progress,
         has_map="map" in drawn,
         has_predictions="parity" in drawn,
         trust=words.verdict_in_words(state.verdict),
@@ -102,37 +107,35 @@ def _figures(
     return drawn, panels
 
 
-def _better(view: View) -> set[str]:
-    """The results that were better than all before them; with several goals, those the front grew by."""
-    config, state = view.config, view.state
-    if len(config.goals) > 1:
-        return {g.experiment.id for g in front.growth(config, state) if g.grew}
-    goal, _ = config.goal
-    steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
-    return {e.id for e, _ in steps}
-
-
 def _several(view: View) -> dict[str, Any]:
     """What the page says of several goals at once."""
     config, state, summary = view.config, view.state, view.summary
-    done = front.complete(config, state)
-    grown = front.growth(config, state)
-    drawn: dict[str, Any] = {"volume": front.volume_figure(config, state, grown)} if grown else {}
+    done = growth.complete(config, state)
+    grown = growth.growth(config, state)
+    drawn: dict[str, Any] = {"volume": growth.volume_figure(config, state, grown)} if grown else {}
     pairs = front.pairs(config) if done else []
     drawn |= {f"pair-{i}": front.pair_figure(config, state, summary, two) for i, two in enumerate(pairs)}
     if summary.front and len(config.goals) > 2:  # noqa: PLR2004 - two goals are a plane
         drawn["trade"] = front.trade_figure(config, state, summary)
     each = []
-    for i, name in enumerate(config.goals):
+    for i, name in enumerate(config.goals if state.measured or state.failed else ()):
         drawn[f"progress-{i}"] = figures.progress(goals.led_by(config, name), state)
         each.append((f"progress-{i}", name))
+    predicted = []
+    for i, name in enumerate(list(config.goals)[1:]):
+        own = goals.led_by(config, name)
+        if results := scored(own, state):
+            drawn[f"parity-{i}"] = figures.parity(own, results)
+            counted = calibration(results)
+            predicted.append((f"parity-{i}", name, words.coverage_in_words(counted) if counted else ""))
     return {
         "figures": drawn,
+        "predicted": predicted,
         "said": front.front_in_words(summary, state, len(state.measured) - len(done)),
         "best": front.best_of_each(config, summary),
         "listed": front.listed(config, summary),
         "pairs": [(f"pair-{i}", *two) for i, two in enumerate(pairs)],
-        "each": each if state.measured or state.failed else [],
+        "each": each,
         "hollow": sum(bool(goals.broken(config, e.outcome)) for e in done),
     }
 

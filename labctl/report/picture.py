@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.errors import RequestError
 from labctl.files import write_whole
+from labctl.report import panels
+from labctl.report.arms import shared
+from labctl.report.daring import FEWEST, daring
 from labctl.report.figures import Z_95, axis_type, padded, range_with_intervals
+from labctl.report.goals import broken
+from labctl.report.growth import better, growth
 from labctl.report.look import ARMS, FAILED_LIGHT, FAILURES, number, pretty_unit, with_unit
+from labctl.report.panels import FAINT, INK, MUTED, OUTLINE, STAR
 from labctl.scores import best_steps, scored, value_of
 from labctl.state import Experiment
 from labctl.view import View
@@ -16,12 +22,11 @@ from labctl_drivers.protocol import FailureKind
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _MUTED, _FAINT, _STAR = "#16191d", "#5d6670", "#e4e7e6", "#e0a100"
 _STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "sans-serif",
     "font.size": 12,
     "axes.edgecolor": "#b7bec4",
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
@@ -29,14 +34,12 @@ _STYLE: Any = {  # matplotlib types its keys one by one
     "axes.titleweight": "bold",
     "axes.axisbelow": True,
     "axes.grid": True,
-    "grid.color": _FAINT,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "text.color": _INK,
+    "grid.color": FAINT,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
     "svg.hashsalt": "labctl",
 }
-
-_OUTLINE: Any = {"edgecolor": "white", "linewidth": 0.7}
 
 
 def picture(view: View, path: Path) -> None:
@@ -54,14 +57,30 @@ def picture(view: View, path: Path) -> None:
 
     sink = io.BytesIO()
     with rc_context(_STYLE):
-        figure = Figure(figsize=(13.5, 5.6), layout="constrained", facecolor="white")
+        bold = daring(view.config, view.state, better(view.config, view.state))
+        lower = bool(shared(view.state)) and len(bold) >= FEWEST
+        figure = Figure(figsize=(13.5, 11.4 if lower else 5.6), layout="constrained", facecolor="white")
         figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.14)
-        left, right = figure.subplots(1, 2, width_ratios=(7, 5))
-        _progress(left, view)
-        _parity(right, view)
+        axes = figure.subplots(1 + lower, 2, width_ratios=(7, 5), squeeze=False)
+        _first(axes[0][0], view)
+        _parity(axes[0][1], view)
+        if lower:
+            panels.shares(axes[1][0], view)
+            panels.daring(axes[1][1], bold)
         metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
         figure.savefig(sink, format=suffix[1:], dpi=160, metadata=metadata)
     write_whole(path, sink.getvalue())
+
+
+def _first(axes: "Axes", view: View) -> None:
+    """The best so far; of two goals the front, and of more how it grew."""
+    grown = growth(view.config, view.state) if len(view.config.goals) > 1 else []
+    if not grown:
+        _progress(axes, view)
+    elif len(view.config.goals) == 2:  # noqa: PLR2004 - a plane
+        panels.front(axes, view)
+    else:
+        panels.volume(axes, view, grown)
 
 
 def _progress(axes: "Axes", view: View) -> None:
@@ -73,16 +92,22 @@ def _progress(axes: "Axes", view: View) -> None:
     axes.set_ylabel(with_unit(goal, objective.unit), parse_math=False)
     axes.set_xlim(0.2, max(len(state), 1) + 0.8)
     for arm, look in ARMS.items():
-        some = [(e.number, v) for e, v in measured if e.proposal.arm == arm]
-        if some:
-            x, y = [n for n, _ in some], [v for _, v in some]
-            axes.scatter(x, y, s=42, color=look.light, marker=look.mark, label=arm, zorder=3, **_OUTLINE)
+        for hollow in (False, True):
+            of_arm = [(e, v) for e, v in measured if e.proposal.arm == arm]
+            some = [(e.number, v) for e, v in of_arm if bool(broken(config, e.outcome)) is hollow]
+            if some:
+                x, y = [n for n, _ in some], [v for _, v in some]
+                style = panels.hollow(look) if hollow else panels.full(look)
+                label = None if hollow else arm
+                axes.scatter(x, y, s=42, marker=look.mark, label=label, zorder=3, **style)
+    panels.explain_hollow(axes, view)
+    panels.wished(axes, view)
     steps = best_steps(config, measured)
     if steps:
         x = [*(e.number for e, _ in steps), len(state)]
         y = [*(v for _, v in steps), steps[-1][1]]
-        axes.step(x, y, where="post", color=_INK, linewidth=2, zorder=2)
-        axes.scatter(x[-2], y[-2], marker="*", s=330, color=_STAR, edgecolor="white", linewidth=1, zorder=4)
+        axes.step(x, y, where="post", color=INK, linewidth=2, zorder=2)
+        axes.scatter(x[-2], y[-2], marker="*", s=330, color=STAR, edgecolor="white", linewidth=1, zorder=4)
         values = [v for _, v in measured]
         axes.set_yscale(axis_type(values))
         unit = pretty_unit(objective.unit)
@@ -101,7 +126,7 @@ def _progress(axes: "Axes", view: View) -> None:
         axes.margins(y=0.13)
     else:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "nothing measured", transform=axes.transAxes, ha="center", color=_MUTED)
+        axes.text(0.5, 0.5, "nothing measured", transform=axes.transAxes, ha="center", color=MUTED)
     _failures(axes, state.failed)
     if measured:
         axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=10.5)
@@ -141,16 +166,16 @@ def _parity(axes: "Axes", view: View) -> None:
     axes.set_ylabel(f"predicted {goal}{unit}, 95 % interval", parse_math=False)
     if not results:
         axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "no result had a prediction", transform=axes.transAxes, ha="center", color=_MUTED)
+        axes.text(0.5, 0.5, "no result had a prediction", transform=axes.transAxes, ha="center", color=MUTED)
         return
     low, high = range_with_intervals(results)
-    axes.plot([low, high], [low, high], color=_MUTED, linewidth=1.2, linestyle=(0, (4, 4)), zorder=1)
+    axes.plot([low, high], [low, high], color=MUTED, linewidth=1.2, linestyle=(0, (4, 4)), zorder=1)
     for outside, colour, mark in ((False, ARMS["improve"].light, "o"), (True, FAILED_LIGHT, "D")):
         some = [r for r in results if (abs(r.z) > Z_95) is outside]
         x, y = [r.measured for r in some], [r.predicted.mean for r in some]
         bars = [Z_95 * r.predicted.measurement_sd for r in some]
         axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1.1, alpha=0.65, zorder=2)
-        axes.scatter(x, y, color=colour, marker=mark, s=40, zorder=3, **_OUTLINE)
+        axes.scatter(x, y, color=colour, marker=mark, s=40, zorder=3, **OUTLINE)
     axes.set_xlim(padded([r.measured for r in results]))
     axes.set_ylim(low, high)
     inside = sum(abs(r.z) <= Z_95 for r in results)

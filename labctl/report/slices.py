@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.config import CampaignConfig
-from labctl.report.figures import FEW_POINTS, axis_type, failure_marker, padded, plain
+from labctl.report.figures import FEW_POINTS, axis_type, failure_marker, padded, plain, points
 from labctl.report.look import ARMS, FAILURES, rounded, with_unit
 from labctl.scores import keeps_limits, value_of
 from labctl.space.parameters import NUMERIC, Continuous, Parameter
@@ -85,19 +85,9 @@ def panel(config: CampaignConfig, state: CampaignState, name: str) -> dict[str, 
     ]
     traces: list[dict[str, Any]] = [
         {
-            "type": "scatter",
-            "mode": "markers",
-            "name": arm,
+            **points(arm, [e for e, _ in some], config),
             "x": [_place(reached(e, name), choices, e.number) for e, _ in some],
             "y": [rounded(v) for _, v in some],
-            "customdata": [e.number - 1 for e, _ in some],
-            "marker": {
-                "color": f"${arm}",
-                "symbol": ARMS[arm].shape,
-                "size": (7 if len(measured) < FEW_POINTS else 4) * ARMS[arm].scale,
-                "opacity": 0.8,
-                "line": {"color": "$paper", "width": 0.5},
-            },
         }
         for arm in ARMS
         if (some := [(e, v) for e, v in measured if e.proposal.arm == arm])

@@ -1,5 +1,6 @@
 """Improvement with cheaper fidelities at hand: what tells most about the goal for its cost."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -119,16 +120,22 @@ def _read(situation: Situation, source: Source) -> frozenset[str]:
 
 
 def _choice(pick: "Pick", among: _Candidates, judged: "Judged", situation: Situation) -> Choice:
-    source = situation.sources[pick.source]
+    source, said = situation.sources[pick.source], _named(pick.because, situation)
     choice = Choice(
         among.recipes[pick.row],
-        pick.because if source.name is None else f"by {source.name}: {pick.because}",
+        said if source.name is None else f"by {source.name}: {said}",
         _NAMES[pick.role],
         pick.value,
         fidelity=source.name,
         predictions=_predicted(pick, among, judged, situation),
     )
     return _with_standing(choice, judged, situation)
+
+
+def _named(because: str, situation: Situation) -> str:
+    """A reason of the models, who know sources by their number, with the names that people know."""
+    cheaper = situation.sources[:-1]
+    return re.sub(r"source (\d+)", lambda found: str(cheaper[int(found[1])].name), because)
 
 
 def _predicted(

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from labctl.card import Card
 from labctl.errors import RequestError
-from labctl.guess import Guess, Plan, Remark, find_goal, plan, remarks
+from labctl.guess import Guess, Plan, Remark, find_goal, is_bound, plan, remarks
 from labctl.headers import goal_places
 from labctl.history import rules_met
 from labctl.plural import counted
@@ -38,16 +39,16 @@ def of_table(
         RequestError: the goal is no column, or nothing in the table could be varied.
     """
     column = _goal(table, goal)
-    numbered = _numbered(column)
+    numbered = _numbered(column, table)
     planned = plan(_settings_only(table, column, numbered, card), numbered)
-    parameters = {guess.column.name: _parameter(guess) for guess in planned.parameters}
+    parameters = {guess.column.name: _parameter(guess, table) for guess in planned.parameters}
     rows = _complete_rows(table, planned)
     left_out = len(table) - len(rows)
     if every_row and left_out:
         table = _imputed(table, planned)
-        parameters = {g.column.name: _parameter(_widened(g, table)) for g in planned.parameters}
+        parameters = {g.column.name: _parameter(_widened(g, table), table) for g in planned.parameters}
         rows = np.flatnonzero(_has_formulas(table, planned))
-    y, classes = _outcome(column)
+    y, classes = _outcome(column, table)
     values = {n: _cells(table.column(n), parameters[n]) for n in parameters}
     kept = {n: [v[i] for i in rows] for n, v in values.items()}
     space = Space(parameters)
@@ -117,11 +118,11 @@ def _note(remark: Remark, goal: str) -> str:
     return f"{goal}: {remark.text!r} in {counted(remark.times, 'row')} is taken as {meaning}"
 
 
-def _numbered(column: Column) -> Column:
+def _numbered(column: Column, table: Table) -> Column:
     """A text column with its classes numbered, as :func:`labctl.guess.plan` wants its goal."""
     if column.kind != "text":
         return column
-    y, _ = _outcome(column)
+    y, _ = _outcome(column, table)
     return replace(column, numbers=y)
 
 
@@ -134,7 +135,20 @@ def _settings_only(table: Table, goal: Column, numbered: Column, card: Card | No
     return replace(table, columns=columns)
 
 
-def _parameter(guess: Guess) -> Parameter:
+def _parameter(guess: Guess, table: Table) -> Parameter:
+    """The parameter that a guess describes.
+
+    Raises:
+        RequestError: its values could be no parameter's, such as a name with a line break in it.
+    """
+    try:
+        return _unchecked(guess)
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise RequestError(f"column {guess.column.name!r} {why}", file=table.path) from None
+
+
+def _unchecked(guess: Guess) -> Parameter:
     if guess.kind == "formula":
         return Formula(choices=tuple(dict.fromkeys(c for c in guess.column.cells if c)))
     if guess.kind == "categorical":
@@ -204,7 +218,7 @@ def _cells(column: Column, parameter: Parameter) -> list[Any]:
     return list(column.numbers.tolist()) if numeric else list(column.cells)
 
 
-def _outcome(column: Column) -> tuple[Floats, tuple[str, ...]]:
+def _outcome(column: Column, table: Table) -> tuple[Floats, tuple[str, ...]]:
     """Numbers as they are; flags and texts as numbered classes.
 
     Raises:
@@ -217,10 +231,16 @@ def _outcome(column: Column) -> tuple[Floats, tuple[str, ...]]:
         two = column.kind == "integer" and set(levels.tolist()) == {0.0, 1.0}
         return column.numbers.astype(np.float64), ("0", "1") if two else ()
     classes = tuple(sorted({cell for cell in column.cells if cell}))
+    if classes and all(map(is_bound, classes)):
+        raise RequestError(
+            f"column {column.name!r} holds bounds only, such as {classes[0]!r}; give it measured numbers too",
+            file=table.path,
+        )
     if len(classes) > _MOST_CLASSES:
         raise RequestError(
-            f"{len(classes)} different texts are no classes (at most {_MOST_CLASSES}); choose another column",
-            key=column.name,
+            f"column {column.name!r} holds {len(classes)} different texts, and at most {_MOST_CLASSES} "
+            "can be classes; choose another column",
+            file=table.path,
         )
     number = {c: float(i) for i, c in enumerate(classes)}
     return np.array([number.get(cell, np.nan) for cell in column.cells]), classes

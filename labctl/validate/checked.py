@@ -67,8 +67,26 @@ class Checked:
 
     @property
     def refused(self) -> bool:
-        """Whether the answer is no: the model is a lookup table."""
+        """Whether the answer is no: the model is a lookup table, or the budget did not show otherwise."""
         return self.found.verdict.level == REFUSED
+
+    @property
+    def needed_s(self) -> float | None:
+        """The budget to ask for, where it was too small to decide; None where it was not."""
+        return self.found.verdict.needed_s
+
+    @property
+    def level(self) -> str:
+        """The verdict's level; "undecided" where a lookup table is all that a small budget could show."""
+        return "undecided" if self.refused and self.needed_s is not None else self.found.verdict.level
+
+    @property
+    def reason(self) -> str:
+        """Why, and with a budget that was too small, which one to give."""
+        why = self.found.verdict.reason
+        if self.needed_s is None:
+            return why
+        return f"undecided: the budget was too small; give --budget {self.needed_s:.0f}. {why}"
 
     @property
     def best(self) -> "Report | None":
@@ -100,9 +118,10 @@ class Checked:
                 "rows": found.n,
                 "features": found.d,
             },
-            "verdict": verdict.level,
-            "reason": verdict.reason,
+            "verdict": self.level,
+            "reason": self.reason,
             "undecided": verdict.undecided,
+            "budget_needed_s": self.needed_s,
             "winner": verdict.winner,
             "evidence": verdict.evidence,
             "best": found.best,

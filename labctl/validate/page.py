@@ -26,7 +26,7 @@ CLUSTERS = (
     ("#7b3f00", "#c98a4b"),
     ("#e69f00", "#e69f00"),
 )
-_SIGNS = {"trusted": "yes", "interpolation only": "partly", "lookup table": "no"}
+_SIGNS = {"trusted": "yes", "interpolation only": "partly", "lookup table": "no", "undecided": "partly"}
 
 
 def page(checked: Checked) -> str:
@@ -40,7 +40,7 @@ def page(checked: Checked) -> str:
         found=checked.found,
         study=checked.study,
         words=words,
-        sign=_SIGNS[checked.found.verdict.level],
+        sign=_SIGNS[checked.level],
         bars=_bars(checked),
         drawn=drawn,
         scores=_score_table(checked),

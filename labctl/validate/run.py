@@ -92,8 +92,15 @@ def validate_study(
 
 def _left_out(study: Study) -> tuple[str, ...]:
     failed = 0 if study.failed is None else int(study.failed.sum())
-    empty = len(study.y) - int(study.measured.sum()) - failed
-    parts = [f"{n} {what}" for n, what in ((failed, "that failed"), (empty, "without an outcome")) if n]
+    there = np.isinf(study.y) if study.failed is None else np.isinf(study.y) & ~study.failed
+    infinite = int(there.sum())
+    empty = len(study.y) - int(study.measured.sum()) - failed - infinite
+    counts = (
+        (failed, "that failed"),
+        (infinite, "with an infinite outcome"),
+        (empty, "without an outcome"),
+    )
+    parts = [f"{n} {what}" for n, what in counts if n]
     return (f"left out of {len(study.y)} rows: {' and '.join(parts)}",) if parts else ()
 
 

@@ -57,28 +57,45 @@ def headline(checked: Checked) -> str:
     undecided, nothing = verdict.undecided, _knowing_nothing(checked)
     if verdict.level == "trusted":
         return "Trust this model, also in regions that it has not seen."
+    if checked.needed_s is not None:
+        return _too_short(checked, checked.needed_s)
     if verdict.level == "interpolation only":
         beyond = f"; beyond them it is not shown to beat {nothing}" if undecided else ", not beyond them"
         return f"Trust this model between measured recipes{beyond}."
     if "skill_shuffled" not in verdict.evidence:
         return "No model could be judged."
+    return _no_better(learnt=learnt(checked), undecided=undecided, nothing=nothing)
+
+
+def _no_better(*, learnt: bool, undecided: bool, nothing: str) -> str:
+    """The verdict in one sentence where every model is a lookup table."""
     if undecided:
-        yardstick = "copying the nearest recipe" if learnt(checked) else nothing
-        return f"No model is shown to beat {yardstick}."
-    if learnt(checked):
+        return f"No model is shown to beat {'copying the nearest recipe' if learnt else nothing}."
+    if learnt:
         return "Do not trust this model: it does no better than a lookup table."
     return "There is no model to trust: the outcome cannot be predicted from these columns."
 
 
+def _too_short(checked: Checked, needed_s: float) -> str:
+    """The verdict in one sentence where the budget was too small for one."""
+    remedy = f"give --budget {needed_s:.0f}"
+    if checked.refused:
+        return f"The budget was too small to judge every model; {remedy}."
+    return (
+        "Trust this model between measured recipes; whether also beyond them, this budget was too small to "
+        f"say: {remedy}."
+    )
+
+
 def level(checked: Checked) -> str:
     """The verdict's level, and whether more rows or time might change it."""
-    verdict = checked.found.verdict
-    return f"{verdict.level}, undecided" if verdict.undecided else verdict.level
+    undecided = checked.found.verdict.undecided and checked.level != "undecided"
+    return f"{checked.level}, undecided" if undecided else checked.level
 
 
 def reason(checked: Checked) -> str:
     """Why, with the models' plain names."""
-    return named(checked.found.verdict.reason)
+    return named(checked.reason)
 
 
 def named(text: str) -> str:
@@ -121,26 +138,35 @@ def at_a_glance(checked: Checked) -> str:
     """What the errors of the best candidate mean, in one or two sentences."""
     e = checked.found.verdict.evidence
     if "skill_shuffled" not in e:
-        return "No candidate finished within the budget; give it more with --budget."
+        short = checked.needed_s is not None
+        return "No candidate was judged within the budget." if short else "Every candidate failed."
     near, far = e["skill_shuffled"], e["skill_loco"]
     base = _knowing_nothing(checked)
+    if near <= 0 and checked.needed_s is not None:
+        return f"Of the models that were judged, the best removes none of the error that {base} makes."
     if near <= 0:
         return f"Even between measured recipes it removes none of the error that {base} makes."
     told = f"Between measured recipes it removes {_percent(near)} of the error that {base} makes"
+    return f"{told}{_told_beyond(checked, near, far)}"
+
+
+def _told_beyond(checked: Checked, near: float, far: float) -> str:
+    """How a sentence on the skill between measured recipes goes on about the skill beyond them."""
     if not regions(checked):
-        return f"{told}. No region could be held out, so what it does beyond them is not known."
+        why = "could be" if checked.needed_s is None else "was, within the budget,"
+        return f". No region {why} held out, so what it does beyond them is not known."
     if far <= 0:
-        return f"{told}; in a region that it has not seen, none of it."
+        return "; in a region that it has not seen, none of it."
     if far >= near:
         return (
-            f"{told}; in a region that it has not seen, {_percent(far)}. That whole clusters are no harder "
+            f"; in a region that it has not seen, {_percent(far)}. That whole clusters are no harder "
             f"than random rows is no sign of skill: among {checked.found.n} rows it can be chance, or the "
             "clusters hardly differ in their outcomes."
         )
     lost = 1 - far / near
     share = "most" if lost > 0.5 else "part" if lost > 0.2 else "little"  # noqa: PLR2004 - words for shares
     return (
-        f"{told}; in a region that it has not seen, {_percent(far)}. So {share} of its apparent skill "
+        f"; in a region that it has not seen, {_percent(far)}. So {share} of its apparent skill "
         f"({_percent(lost)}) is interpolation."
     )
 
@@ -299,11 +325,16 @@ def next_steps(checked: Checked) -> list[str]:
     inflation = checked.found.inflation
     if math.isfinite(inflation) and inflation > 1.05:  # noqa: PLR2004 - as above
         steps = [*steps, f"Multiply its standard deviations by {inflation:.3g} outside the data."]
-    if checked.found.verdict.undecided:
+    if checked.refused and checked.needed_s is not None:
+        steps = ["Until then choose experiments by explore, novelty or random arms."]
+    elif checked.found.verdict.undecided and checked.needed_s is None:
         steps = ["Measure more before concluding: these rows cannot tell the gain from chance.", *steps]
     stopped = [r.name for r in checked.found.candidates if r.status == "stopped"]
-    if stopped:
-        names = ", ".join(name_of(name) for name in stopped)
+    names = ", ".join(name_of(name) for name in stopped)
+    if checked.needed_s is not None:
+        unjudged = f" Too slow for this one and so not judged: {names}." if stopped else ""
+        steps = [f"Validate again with --budget {checked.needed_s:.0f}.{unjudged}", *steps]
+    elif stopped:
         steps = [f"Too slow for this budget and so not judged: {names}. Give more with --budget.", *steps]
     if checked.found.missed:
         missed = f"{len(checked.found.missed)} splits were not reached in {checked.budget_s:g} CPU s"

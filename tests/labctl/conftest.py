@@ -36,3 +36,26 @@ def view_from() -> Views:
             return view_of(config, fold(ledger.events()), Path("ledger.sqlite"))
 
     return write
+
+
+@pytest.fixture
+def asked() -> Callable[..., Proposal]:
+    """Give ``asked({"x": 1.0}, arm="improve", ...)``: a proposal of this recipe."""
+
+    def write(recipe: Mapping[str, Any], **told: Any) -> Proposal:  # noqa: ANN401 - any field
+        usual = {"arm": "random", "because": "asked for", "data": "0", "code": "labctl 0", "seed": 5}
+        return Proposal.model_validate({"recipe": dict(recipe), **usual, **told})
+
+    return write
+
+
+@pytest.fixture
+def came() -> Callable[..., Outcome]:
+    """Give ``came(y=1.0)``: these values as measured; ``came(kind="infeasible")``: this failure."""
+
+    def write(kind: str | None = None, told: Mapping[str, Any] | None = None, **values: float) -> Outcome:
+        status = "measured" if kind is None else "failed"
+        content = {"status": status, "kind": kind, "values": values, "source": "hand", **(told or {})}
+        return Outcome.model_validate(content)
+
+    return write

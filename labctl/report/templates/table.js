@@ -15,6 +15,7 @@ const OTHERS = values.filter((o) => o.needed && o.name !== DATA.goal).slice(0, 5
 
 function limited(row, o) {
   const text = shown(row.values[o.name]);
+  if (row.by) return element("span", { class: "aside", title: `read by ${row.by}, no result of the goal` }, text);
   return (row.broken || []).includes(o.name) ? element("span", { class: "bad", title: "breaks its limit" }, text) : text;
 }
 

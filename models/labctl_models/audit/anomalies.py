@@ -91,8 +91,9 @@ class AnomalyCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(sure / known, medium=ODD_MEDIUM, high=ODD_HIGH),
-                title=f"{counted(len(found.rows), 'outcome')} {verb(len(found.rows), 'surprises', 'surprise')} "
-                f"the model; row {first + 1} {_how_far(table, found)}",
+                title=f"{counted(len(found.rows), 'outcome')} "
+                f"{verb(len(found.rows), 'surprises', 'surprise')} the model; row {first + 1} "
+                f"{_how_far(table, found)}",
                 value=float(len(found.rows)),
                 expected=0.0,
                 meaning="Each is a fault, an unrecorded influence or a discovery; at most a tenth of them "

@@ -156,8 +156,8 @@ class ZerosCheck:
                     id=f"{self.name}:{name}",
                     area=self.area,
                     severity=graded(share, medium=ZEROS_MEDIUM, high=ZEROS_HIGH),
-                    title=f"{name}: {counted(zeros.count, 'value')} {verb(zeros.count, 'is', 'are')} exactly 0, "
-                    f"and no other value occurs more than {counted(zeros.commonest_other, 'time')}",
+                    title=f"{name}: {counted(zeros.count, 'value')} {verb(zeros.count, 'is', 'are')} exactly "
+                    f"0, and no other value occurs more than {counted(zeros.commonest_other, 'time')}",
                     value=float(zeros.count),
                     expected=float(zeros.commonest_other),
                     meaning="A zero that means failed, missing or below detection teaches a model a cliff "

@@ -213,8 +213,8 @@ class LeverageCheck:
                 f"vary along, where {usual:.0%} of the rows do",
                 value=share,
                 expected=usual,
-                meaning="For these candidates even a straight-line model extrapolates: their leverage is above "
-                f"the warning value {warning:.2g}, three times that of a usual row.",
+                meaning="For these candidates even a straight-line model extrapolates: their leverage is "
+                f"above the warning value {warning:.2g}, three times that of a usual row.",
                 remedy="Vary those settings in the next experiments before trusting a prediction there.",
                 detail={"leverage": found, "leverage_table": own, "warning": warning},
             )

@@ -319,8 +319,8 @@ class CopiedRowsCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(share, medium=COPIED_MEDIUM, high=COPIED_HIGH),
-                title=f"{counted(len(rows), 'row')} {verb(len(rows), 'repeats', 'repeat')} another row of the "
-                "same recipe to the last digit",
+                title=f"{counted(len(rows), 'row')} {verb(len(rows), 'repeats', 'repeat')} another row of "
+                "the same recipe to the last digit",
                 value=float(len(rows)),
                 expected=expected,
                 meaning="A copy is no second measurement: it makes noise look small and a random split leak.",

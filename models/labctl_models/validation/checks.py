@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 20
 CLASS_KINDS = "biuUSO"
+LARGEST = 1e100
+"""Outcomes beyond it, and differences below its inverse, have squares that no double holds."""
 
 
 def checked_table(
@@ -25,7 +27,7 @@ def checked_table(
 
     Raises:
         ValueError: one sentence: shapes do not match, fewer than 20 rows, a value missing or infinite, a
-            constant outcome, a class with one member, or all recipes the same.
+            constant outcome, one beyond 1e100 or all within 1e-100, a class with one member, or all recipes the same.
     """
     X = np.array(X, dtype=np.float64, order="C")
     outcome = np.array(y)
@@ -53,8 +55,16 @@ def _numbers(outcome: NDArray[Any]) -> Task:
     bad = np.flatnonzero(~np.isfinite(y))
     if bad.size:
         raise ValueError(f"row {bad[0] + 1} has no finite outcome; leave failed experiments out")
+    huge = np.flatnonzero(np.abs(y) > LARGEST)
+    if huge.size:
+        raise ValueError(
+            f"row {huge[0] + 1} has the outcome {y[huge[0]]:g}, and none beyond {LARGEST:g} can be judged; "
+            "correct it, or leave the row out"
+        )
     if np.ptp(y) <= 1e-12 * np.abs(y).max():
         raise ValueError("the outcome is the same in all rows, so there is nothing to predict")
+    if np.ptp(y) < 1.0 / LARGEST:
+        raise ValueError(f"the outcomes differ by {np.ptp(y):g} at most; give them in a smaller unit")
     return Task(y)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Level: TypeAlias = Literal["trusted", "interpolation only", "lookup table"]
 STANDARD_ERRORS = 2.0
 RETAINED = 0.5
+NOTHING = " Nothing about the outcome has been learnt from these columns."
+"""What is said where all candidates were judged and none is better than the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Verdict:
         winner: The candidate that the level speaks of; None where none may be called better.
         evidence: Named numbers; errors are mean errors over clusters.
         undecided: Whether the answer is no for want of rows or time: a gain was seen, but not one that
-            can be told from chance, or a candidate was never judged.
+            can be told from chance, or the budget was too small.
+        needed_s: Where it was the budget that was too small: processor seconds that would probably do.
     """
 
     level: Level
@@ -36,6 +39,7 @@ class Verdict:
     winner: str | None
     evidence: Mapping[str, float] = field(default_factory=dict)
     undecided: bool = False
+    needed_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,8 @@ def _rule(
     if not known_near and not e.near_over_mean.beats(STANDARD_ERRORS):
         reason = (
             "No candidate beats predicting the mean by more than 2 standard errors, even on shuffled folds: "
-            f"the best there, {e.name_near}, errs {e.error_near:.3g} and the mean {e.mean_shuffled:.3g}. "
-            "Nothing about the outcome has been learnt from these columns."
+            f"the best there, {e.name_near}, errs {e.error_near:.3g} and the mean {e.mean_shuffled:.3g}."
+            f"{NOTHING}"
         )
         return "lookup table", reason, None, e.near_over_mean
     if not e.over_nearest.beats(STANDARD_ERRORS):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from labctl_models.validation.folds import Split
 
 SHUFFLED_FOLDS = 5
+USUAL_K = 6
+"""Clusters to begin with: enough for a standard error, and not yet small."""
 KERNEL_KS = (3, 6, 10)
 """Numbers of clusters of the kernelised clusterings."""
 
@@ -65,9 +67,10 @@ def planned(
 ) -> Plan:
     """Splits of X (n x d): shuffled folds, then clusters by k for each seed; `near` (n,) nearest other rows.
 
-    The first rung holds the shuffled folds and the fewest, middle and most clusters of the first seed; the
-    second the other numbers of clusters; each further seed is a rung. Without an accepted clustering, the
-    rungs are shuffled folds of three seeds.
+    The first rung holds the shuffled folds and the fewest, middle and most clusters of the first seed,
+    beginning with the number nearest to 6, since a short race may reach no more; the second the other
+    numbers of clusters; each further seed is a rung. Without an accepted clustering, the rungs are shuffled
+    folds of three seeds.
 
     Raises:
         ValueError: no k or no seed, or a k is below 2.
@@ -86,7 +89,9 @@ def planned(
     by_seed = [[split for split in regions if split.seed == one] for one in seeds]
     by_seed = [splits for splits in by_seed if splits]
     leading = by_seed[0]
-    chosen = sorted({0, len(leading) // 2, len(leading) - 1})
+    chosen = sorted(
+        {0, len(leading) // 2, len(leading) - 1}, key=lambda i: (abs(leading[i].k - USUAL_K), leading[i].k)
+    )
     first = (plain, *(leading[i] for i in chosen))
     second = tuple(split for i, split in enumerate(leading) if i not in chosen)
     rungs = (first, *(tuple(rung) for rung in (second, *by_seed[1:]) if rung))

@@ -10,7 +10,7 @@ import numpy as np
 
 from labctl_models.validation.candidates import MEAN, NEAREST
 from labctl_models.validation.conformal import upper_quantile
-from labctl_models.validation.gate import Evidence, Verdict, gate, gate_without_regions
+from labctl_models.validation.gate import NOTHING, Evidence, Verdict, gate, gate_without_regions
 from labctl_models.validation.heldout import losses
 from labctl_models.validation.pairing import paired
 from labctl_models.validation.reliability import calibration
@@ -77,13 +77,24 @@ class Summary:
         return next((e.held_out.get(split) for e in self.entries if e.name == self.best), None)
 
 
-def summarise(task: Task, run: Race, *, regions: bool, why_none: str, seed: int) -> Summary:
-    """The summary of a race over shuffled folds and, with `regions`, over clusters."""
+def summarise(
+    task: Task, run: Race, *, regions: bool, why_none: str, seed: int, needed_s: float = math.nan
+) -> Summary:
+    """The summary of a race over shuffled folds and, with `regions`, over clusters.
+
+    Where a candidate was stopped or no cluster was reached, any verdict but "trusted" is undecided, and
+    `needed_s`, the budget with which that would not have happened, goes with it.
+    """
     finished = [entry for entry in run.entries if entry.status == "finished"]
     alone = [entry for entry in finished if not entry.baseline]
+    stopped = ", ".join(entry.name for entry in run.entries if entry.status == "stopped")
     if not alone:
-        reason = "Every candidate failed or needed more than its share of the budget; see their reports."
-        return Summary(None, None, run.entries, Verdict("lookup table", reason, None), {}, math.nan, {})
+        reason = "Every candidate failed; see their reports."
+        verdict = Verdict("lookup table", reason, None)
+        if stopped:
+            reason = f"No candidate was judged within the budget; never judged, for want of time: {stopped}."
+            verdict = Verdict("lookup table", reason, None, undecided=True, needed_s=needed_s)
+        return Summary(None, None, run.entries, verdict, {}, math.nan, {})
     entries, weights = run.entries, dict[str, float]()
     racing = alone
     if len(finished) > 1:
@@ -97,12 +108,12 @@ def summarise(task: Task, run: Race, *, regions: bool, why_none: str, seed: int)
     evidence = _evidence(task, {entry.name: entry for entry in entries}, best, kind)
     why = why_none if not regions else "the budget ended before the first clusters."
     verdict = gate(evidence) if kind == "loco" else gate_without_regions(evidence, why)
-    stopped = ", ".join(entry.name for entry in run.entries if entry.status == "stopped")
     if stopped:
-        limit = (
-            f"{verdict.reason} Never judged, for want of time: {stopped}; a larger budget may change this."
-        )
-        verdict = replace(verdict, reason=limit, undecided=verdict.level != "trusted")
+        known = verdict.reason.replace(NOTHING, "")
+        limit = f"Never judged, for want of time: {stopped}; a larger budget may change this."
+        verdict = replace(verdict, reason=f"{known} {limit}")
+    if (stopped and verdict.level != "trusted") or (regions and kind != "loco"):
+        verdict = replace(verdict, undecided=True, needed_s=needed_s)
     leader = next(entry for entry in entries if entry.name == best)
     found = {
         kind: _calibration(task, of_kind(leader, kind), seed)

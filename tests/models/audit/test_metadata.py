@@ -56,8 +56,25 @@ def test_gaps_that_go_with_the_outcome_or_failure_are_found() -> None:
     found = {finding.id: finding for finding in MissingnessCheck().run(table, seed=0)}
     assert set(found) == {"metadata.missingness:grain:outcome", "metadata.missingness:mass:failure"}
     assert found["metadata.missingness:grain:outcome"].value == pytest.approx(1.0)
-    assert found["metadata.missingness:mass:failure"].value == pytest.approx(1.0)
+    failure = found["metadata.missingness:mass:failure"]
+    assert (failure.value, failure.expected) == (1.0, 0.0)
+    # Nobody weighs a sample that is not there: that gap foretells nothing.
+    assert failure.level == "low"
+    assert "not written when a run fails: missing in all" in failure.title
     assert "larger where grain is missing" in found["metadata.missingness:grain:outcome"].title
+
+
+def test_a_field_missing_before_a_run_can_fail_is_no_small_thing() -> None:
+    rng = np.random.default_rng(3)
+    dry = rng.random(200) < 0.3
+    failed = rng.random(200) < np.where(dry, 0.7, 0.1)
+    humidity = np.where(dry, math.nan, 40.0)
+    table = AuditTable(rng.random((200, 2)), rng.random(200), failed=failed, columns={"humidity": humidity})
+    (found,) = MissingnessCheck().run(table, seed=0)
+    assert found.level == "high"
+    assert found.value == pytest.approx(failed[dry].mean())
+    assert found.expected == pytest.approx(failed[~dry].mean())
+    assert f"{failed[dry].mean():.0%} of them, against {failed[~dry].mean():.0%}" in found.title
 
 
 def test_fields_that_miss_the_same_rows_are_one_test() -> None:

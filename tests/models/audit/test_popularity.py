@@ -87,6 +87,22 @@ def test_the_check_counts_outside_the_random_arm_and_says_what_it_found() -> Non
     assert "popularity had nothing to say" in found.meaning
 
 
+def test_an_element_of_every_row_is_no_choice() -> None:
+    rng = np.random.default_rng(6)
+    others = ["Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge"]
+    weights = np.array([60.0, *[1.0] * 10]) / 70
+    formulas = np.array([f"Al{rng.choice(others, p=weights)}" for _ in range(300)])
+    (found,) = [
+        f
+        for f in PopularityCheck().run(
+            AuditTable(rng.random((300, 2)), rng.random(300), formulas=formulas), seed=0
+        )
+        if f.id == "selection.popularity:element"
+    ]
+    assert found.title.startswith("2 of 11 elements")
+    assert "Ti alone is in" in found.title
+
+
 def test_elements_are_counted_once_a_row() -> None:
     symbols, counts, unread = element_counts(np.array(["Fe2O3", "Fe", "FeFe", "no formula"]))
     assert dict(zip(symbols, counts, strict=True)) == {"O": 1.0, "Fe": 3.0}

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl_models.audit.finding import NotApplicableError
+from labctl_models.audit.residuals import with_residuals
 from labctl_models.audit.selection import (
     FailuresMissingCheck,
     SuccessShareCheck,
@@ -115,9 +116,26 @@ def test_a_table_without_failures_is_a_finding() -> None:
     assert found.detail["highest_rate_of_failure"] == pytest.approx(0.1135, abs=1e-3)
     assert "nobody wrote down" in FailuresMissingCheck().run(AuditTable(X, X[:, 0]), seed=0)[0].title
     assert FailuresMissingCheck().run(AuditTable(X, X[:, 0], failed=np.arange(30) < 1), seed=0) == []
-    assert FailuresMissingCheck().run(table(np.r_[np.ones(29), 0.0]), seed=0) == []
+    assert FailuresMissingCheck().run(table(np.r_[np.ones(28), 0.0, 0.0]), seed=0) == []
     with pytest.raises(NotApplicableError, match="only successes"):
         SuccessShareCheck().run(table(np.ones(30), true_rate=0.5), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("success", "said"),
+    [
+        (np.ones(60), "None of the 60 rows failed"),
+        (np.r_[np.ones(59), 0.0], "Only one of the 60 rows failed"),
+        (np.zeros(60), "None of the 60 rows succeeded"),
+        (np.r_[np.zeros(59), 1.0], "Only one of the 60 rows succeeded"),
+    ],
+)
+def test_classes_of_one_kind_are_not_to_be_relied_on(success: Array, said: str) -> None:
+    (found,) = FailuresMissingCheck().run(table(success), seed=0)
+    assert found.level == "high"
+    assert found.title == said
+    # Nothing was learned of the rarer class, so nothing is said of residuals.
+    assert with_residuals(table(success), seed=0).residuals is None
 
 
 def test_a_failed_row_is_no_success_whatever_its_class() -> None:

@@ -36,9 +36,11 @@ def test_kelvin_among_celsius() -> None:
     # Temperatures below zero degrees leave the factor out and the offset in.
     values = 5 + 4 * rng.standard_normal(200)
     values[[3, 4]] += 273.15
-    found = unit_outliers(values, np.full(200, 5.0))
+    found = unit_outliers(values, np.full(200, 5.0), temperatures=True)
     assert list(found.rows) == [3, 4]
     assert "273.15" in found.reason
+    # What is no temperature has no zero of the kelvin scale.
+    assert len(unit_outliers(values, np.full(200, 5.0)).rows) == 0
 
 
 def test_ordinary_quantities_raise_nothing() -> None:
@@ -69,9 +71,18 @@ def test_the_check_looks_at_outcome_and_readings() -> None:
     y[7] /= 6.894757
     furnace = 900 + 20 * rng.standard_normal(200)
     furnace[[1, 2, 3]] += 273.15
-    table = AuditTable(X, y, columns={"furnace": furnace, "dose": furnace**2}, readings=("furnace",))
+    table = AuditTable(
+        X,
+        y,
+        columns={"furnace": furnace, "dose": furnace**2},
+        readings=("furnace",),
+        temperatures=("furnace",),
+    )
     found = {finding.id: finding for finding in UnitsCheck().run(table, seed=0)}
     assert set(found) == {"labels.units:outcome", "labels.units:furnace"}
     assert list(np.asarray(found["labels.units:outcome"].detail["rows"])) == [7]
     assert "ksi" in found["labels.units:outcome"].title
     assert found["labels.units:furnace"].value == 3
+    # One wrong unit may be taken for the best recipe.
+    assert "1 value is too small" in found["labels.units:outcome"].title
+    assert found["labels.units:outcome"].level == "medium"

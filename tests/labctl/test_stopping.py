@@ -1,0 +1,226 @@
+"""When a campaign ends, and what it says then."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from labctl.proposal import Predicted
+from labctl.stopping import chance_of_better, failures_in_a_row, stagnation, target_reached, why_to_stop
+from labctl.view import View
+
+GOALS: dict[str, dict[str, Any]] = {
+    "up": {"y": {"goal": "maximize", "unit": "mm"}},
+    "down": {"y": {"goal": "minimize", "unit": "mm"}},
+    "near": {"y": {"goal": "target", "target": 5, "unit": "mm"}},
+    "two": {"y": {"goal": "maximize", "unit": "mm"}, "z": {"goal": "minimize", "unit": "mm"}},
+    "kept": {"y": {"goal": "maximize", "unit": "mm"}, "z": {"goal": "observe", "unit": "mm", "at_most": 1}},
+}
+
+
+def campaign(goals: str = "up", **rules: object) -> dict[str, Any]:
+    return {
+        "campaign": "ends",
+        "parameters": {"x": {"kind": "continuous", "unit": "mm", "low": 0, "high": 10}},
+        "objectives": GOALS[goals],
+        "instrument": {"kind": "hand"},
+        **rules,
+    }
+
+
+@pytest.fixture
+def ended(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> Callable[..., View]:
+    """Give ``ended(campaign, [1.0, None, ...])``: these values of y in turn, None for a failure."""
+
+    def write(told: dict[str, Any], ys: Sequence[float | None], zs: Sequence[float] = ()) -> View:
+        done = []
+        for i, y in enumerate(ys):
+            z = {"z": zs[i]} if i < len(zs) else {}
+            done.append((asked({"x": i % 10}), came("infeasible") if y is None else came(y=y, **z)))
+        return view_from(told, done)
+
+    return write
+
+
+def why(view: View, budget: int = 1000, now: datetime | None = None) -> tuple[str, str] | None:
+    return why_to_stop(view.config, view.state, budget, now=now)
+
+
+def test_the_budget_counts_everything_but_what_was_rejected(ended: Callable[..., View]) -> None:
+    view = ended(campaign(), [1.0, None, 2.0])
+    assert why(view, 4) is None
+    assert why(view, 3) == ("finished", "the budget of 3 experiments is spent")
+
+
+@pytest.mark.parametrize(
+    ("goals", "target", "unit", "far", "there"),
+    [
+        ("up", 9, "mm", 8.9, 9.0),
+        ("up", 0.9, "cm", 8.9, 9.0),
+        ("down", 2, "mm", 2.1, 2.0),
+        ("near", 0.5, "mm", 5.6, 5.4),
+        ("near", 0.05, "cm", 4.4, 4.6),
+    ],
+)
+def test_the_target_is_a_value_or_how_near_to_the_goals_own(  # noqa: PLR0913 - a table
+    ended: Callable[..., View], goals: str, target: float, unit: str, far: float, there: float
+) -> None:
+    told = campaign(goals, budget={"target": {"value": target, "unit": unit}})
+    assert not target_reached((view := ended(told, [far])).config, view.state)
+    assert why(ended(told, [far, there])) == ("finished", "the target is reached")
+
+
+def test_a_target_is_not_reached_by_breaking_a_limit(ended: Callable[..., View]) -> None:
+    told = campaign("kept", budget={"target": {"value": 9, "unit": "mm"}})
+    assert why(ended(told, [9.5, 9.5], zs=[1.1])) is None
+    assert why(ended(told, [9.5, 9.5], zs=[1.1, 0.9])) == ("finished", "the target is reached")
+
+
+def test_cost_and_time_end_it(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(budget={"cost": 5, "time": "2 hour"})
+    told["instrument"] = {"kind": "hand", "cost": {"each": 2.5}}
+    done = [(asked({"x": i}), came(y=1)) for i in range(2)]
+    assert why(view_from(told, done)) == ("finished", "the budget of 5 is spent: the experiments cost 5")
+    view = view_from(told, done[:1])
+    begun = datetime.fromisoformat(view.state["e0001"].proposed_at)
+    assert why(view) is None
+    assert why(view, now=begun + timedelta(hours=1.99)) is None
+    assert why(view, now=begun + timedelta(hours=2)) == ("finished", "the time of 2 hour is over")
+    assert why(view_from(told, []), now=datetime.now(UTC)) is None
+
+
+def test_stagnation_counts_results_since_the_last_better_one(ended: Callable[..., View]) -> None:
+    told = campaign(stop=[{"stagnation": 3}])
+    ys = [1.0, 5.0, None, 4.0, 5.0]
+    view = ended(told, ys)
+    assert (stagnation(view.config, view.state), why(view)) == (2, None)
+    said = why(ended(told, [*ys, 3.0]))
+    assert said == ("finished", "the last 3 results brought nothing new, none of them better than the best")
+    assert why(ended(told, [*ys, 6.0])) is None
+
+
+def test_a_front_stagnates_when_it_no_longer_grows(ended: Callable[..., View]) -> None:
+    told = campaign("two", stop=[{"stagnation": 2}])
+    view = ended(told, [1, 2, 0.5], zs=[1, 2, 0.5])
+    assert (stagnation(view.config, view.state), why(view)) == (0, None)
+    said = why(ended(told, [1, 2, 0.5, 0.4, 1.5], zs=[1, 2, 0.5, 0.5, 2]))
+    assert said == ("finished", "the last 2 results brought nothing new, none of them on the front")
+
+
+def test_what_never_kept_a_limit_does_not_stagnate(ended: Callable[..., View]) -> None:
+    view = ended(campaign("kept", stop=[{"stagnation": 1}]), [1, 2, 3, 3, 3], zs=[2, 2, 2, 2, 2])
+    assert (stagnation(view.config, view.state), why(view)) == (0, None)
+    assert view.summary.best is None
+    assert view.summary.beyond_limits == view.summary.measured == 5
+
+
+@pytest.fixture
+def hopeful(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> Callable[..., View]:
+    """Give ``hopeful(rule, [(mean, sd, result), ...])``: after a first result of 10, what improve expected."""
+
+    def write(rule: dict[str, Any], said: Sequence[tuple[float, float, float]], **other: object) -> View:
+        done = [(asked({"x": 0}, arm="initial"), came(y=10))]
+        for i, (mean, sd, result) in enumerate(said, start=1):
+            expected = {"y": {"mean": mean, "sd": sd}}
+            proposal = asked({"x": i}, **{"arm": "improve", "predictions": expected, **other})
+            done.append((proposal, came(y=result)))
+        return view_from(campaign(stop=[rule]), done)
+
+    return write
+
+
+RULE = {"improvement_chance": 0.05, "proposals": 2}
+
+
+def test_no_hope_of_better_ends_it_and_is_told(hopeful: Callable[..., View]) -> None:
+    # Two sd below the best: the normal table gives 2.3 %.
+    view = hopeful(RULE, [(8, 1, 8), (8, 1, 8)])
+    assert why(view) == (
+        "finished",
+        "none of the last 2 proposals to improve had a chance above 0.023 of a better result",
+    )
+    assert why(hopeful(RULE, [(8, 1, 8)])) is None
+    assert why(hopeful(RULE, [(8, 1, 8), (9, 1, 8)])) is None
+    assert why(hopeful(RULE, [(9, 1, 8), (8, 1, 8), (8, 1, 8)])) is not None
+
+
+def test_a_find_that_nobody_expected_is_no_sign_of_despair(hopeful: Callable[..., View]) -> None:
+    # When they were proposed their chances were 16 and 50 %; what they found is far above.
+    assert why(hopeful(RULE, [(9, 1, 12), (12, 1, 30)])) is None
+
+
+def test_only_proposals_to_improve_the_goal_itself_count(hopeful: Callable[..., View]) -> None:
+    assert why(hopeful(RULE, [(8, 1, 8), (8, 1, 8)], arm="explore")) is None
+    assert why(hopeful(RULE, [(8, 1, 8), (8, 1, 8)], fidelity="quick")) is None
+
+
+@pytest.mark.parametrize(
+    ("goals", "mean", "best", "chance"),
+    [
+        ("up", 0.0, 1.0, 0.158655),
+        ("down", 0.0, -1.0, 0.158655),
+        # The best misses 5 by 1, so that anything between 4 and 6 is better.
+        ("near", 5.0, 6.0, 0.682689),
+        ("near", 7.0, 4.0, 0.157305),
+    ],
+)
+def test_the_chance_of_better_is_that_of_a_normal_table(
+    ended: Callable[..., View], goals: str, mean: float, best: float, chance: float
+) -> None:
+    config = ended(campaign(goals), []).config
+    assert chance_of_better(config, Predicted(mean=mean, sd=1), best) == pytest.approx(chance, abs=1e-6)
+    assert chance_of_better(config, Predicted(mean=mean, sd=0), best) in (0.0, 1.0)
+
+
+def test_many_failures_halt_it_for_a_person(ended: Callable[..., View]) -> None:
+    told = campaign(stop=[{"failure_rate": 0.5, "last": 4}])
+    assert why(ended(told, [1, 1, None, None])) is None
+    assert why(ended(told, [None, None, None])) is None
+    assert why(ended(told, [1, None, None, None])) == (
+        "halted",
+        "3 of the last 4 experiments failed; look at the instruments and the recipes",
+    )
+
+
+def test_a_rule_holds_where_everything_it_names_does(ended: Callable[..., View]) -> None:
+    both = campaign(stop=[{"stagnation": 2, "failure_rate": 0.2, "last": 4, "experiments": 6}])
+    ys = [5, 4, None, 4, 3]
+    assert why(ended(both, ys)) is None
+    status, said = why(ended(both, [*ys, None])) or ("", "")
+    assert status == "halted"
+    assert said.startswith("the last 3 results brought nothing new")
+    assert ", and 2 of the last 4 experiments failed" in said
+    assert why(ended(both, [5, 4, 4, 4, 3, 3])) is None
+
+
+def test_any_one_of_several_rules_is_enough(ended: Callable[..., View]) -> None:
+    told = campaign(stop=[{"failure_rate": 0.9}, {"stagnation": 2}])
+    assert (why(ended(told, [5, 4, 4])) or ("",))[0] == "finished"
+
+
+def test_what_still_waits_is_not_done(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(stop=[{"stagnation": 1, "experiments": 3}])
+    done = [(asked({"x": 1}), came(y=2)), (asked({"x": 2}), came(y=1))]
+    assert why(view_from(told, [*done, (asked({"x": 3}), None)])) is None
+    assert why(view_from(told, [*done, (asked({"x": 3}), came(y=1))])) is not None
+
+
+def test_a_row_of_failures_ends_with_any_result(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign("two", budget={"failures_in_a_row": 2})
+    failures = [(asked({"x": i}), came("infeasible")) for i in range(2)]
+    assert (why(view_from(told, failures)) or ("",))[0] == "halted"
+    for result in (came(z=1), came("off_recipe", z=1)):
+        view = view_from(told, [*failures, (asked({"x": 3}), result)])
+        assert failures_in_a_row(view.state, ("y", "z")) == 0
+        assert why(view) is None
