@@ -62,7 +62,7 @@ def _refuse_odd_values(study: Study) -> None:
     rows = counted(len(y), "row")
     remedy = "name another column with --target COL" if study.arms is None else "see what was measured"
     raise RequestError(
-        f"{goal} is {y[0]:g} in {verb(len(y), 'the only row', f'all {rows}')} with a value, so nothing varies "
-        f"that could be explained; {remedy}",
+        f"{goal} is {y[0]:g} in {verb(len(y), 'the only row', f'all {rows}')} with a value, so nothing "
+        f"varies that could be explained; {remedy}",
         file=study.source,
     )

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 KNOWN_ZEROS = 0.2
 RATE_UNKNOWN = 0.35
-SAYS_IT_AGAIN = 0.5
+SAYS_IT_AGAIN, LABEL_AGAIN = 0.5, 0.3
 MUCH = 0.5
 """Above this share of successes among everything written down, a materials table was probably selected."""
 EXAMPLE_RATE = 0.05
@@ -78,14 +78,20 @@ class ComputedCheck:
     needs: tuple[str, ...] = ()
 
     def run(self, table: AuditTable, *, seed: int) -> list[Finding]:
-        """One finding for each such column."""
+        """One finding for each such column; a label in other words is small, since people know it for one."""
         del seed
+        numbers = table.outcome == "regression"
+        how = (
+            "goes strictly with {}, as if computed from it"
+            if numbers
+            else "says the same as {} in other words"
+        )
         return [
             Finding(
                 id=f"{self.name}:{column}",
                 area=self.area,
-                severity=SAYS_IT_AGAIN,
-                title=f"{column} goes strictly with {self.goal}, as if computed from it",
+                severity=SAYS_IT_AGAIN if numbers else LABEL_AGAIN,
+                title=f"{column} {how.format(self.goal)}",
                 value=1.0,
                 expected=None,
                 meaning=f"A model that is given {column} has been given the answer, and every score of it "

@@ -1,18 +1,26 @@
 """The map of a table: its rows on their two widest axes, with density, failures, candidates and gaps."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labctl.audit.run import Audited
+from labctl.report.figures import plain
 from labctl.report.look import rounded
+from labctl.space import Categorical
+
+if TYPE_CHECKING:
+    from labctl_models.audit.domain import Map
 
 Figure = dict[str, Any]
 Floats = NDArray[np.float64]
 
 MOST_POINTS = 1500
 FEW_POINTS = 400
+_MOST_STRIPS = 8
+_PARTED = 0.95
+"""Share of the rows that lie nearest to the middle of their own strip."""
 
 
 def chart(audited: Audited) -> Figure | None:
@@ -63,16 +71,22 @@ def chart(audited: Audited) -> Figure | None:
         }
         names = [f"{audited.study.ids[i]} failed" for i in lost]
         traces.append(_points(places[lost], "failed", cross, names))
-    gaps = next((f.detail["gaps"] for f in audited.findings if f.id == "domain.coverage"), None)
-    if gaps is not None and pool is not None:
-        at = _two(fitted.place(pool[np.asarray(gaps)]))
+    if audited.gaps and pool is not None:
+        at = _two(fitted.place(pool[[gap.row for gap in audited.gaps]]))
         ring = {
             "symbol": "diamond-open",
             "size": 13,
             "color": "$star",
             "line": {"color": "$star", "width": 2.4},
         }
-        traces.append(_points(at, "gaps", ring, [f"gap {i + 1}" for i in range(len(at))]))
+        numbers = [str(i + 1) for i in range(len(at))]
+        beside = {
+            "mode": "markers+text",
+            "textposition": "top right",
+            "textfont": {"size": 12, "color": "$ink"},
+        }
+        hover = {"hovertemplate": "gap %{text}<extra></extra>"}
+        traces.append({**_points(at, "gaps", ring, numbers), **beside, **hover})
     shares = fitted.explained
     titles = [
         f"{word} axis of the recipes ({shares[k]:.0%} of their differences)" if k < len(shares) else ""
@@ -84,8 +98,45 @@ def chart(audited: Audited) -> Figure | None:
         "layout": {
             "xaxis": {"title": {"text": titles[0]}, **bare},
             "yaxis": {"title": {"text": titles[1]}, **bare, "visible": len(shares) > 1},
+            "annotations": _names_of_strips(audited, fitted),
         },
     }
+
+
+def _names_of_strips(audited: Audited, fitted: "Map") -> list[Figure]:
+    """Names above the strips into which the choices of a category part the rows, where they do."""
+    space = audited.study.space
+    categories = [n for n, p in space.parameters.items() if isinstance(p, Categorical)]
+    if len(categories) != 1:
+        return []
+    parameter = space.parameters[categories[0]]
+    choices = parameter.choices if isinstance(parameter, Categorical) else ()
+    table = audited.prepared.table
+    X = table.X if table.pool is None else np.vstack([table.X, table.pool])
+    places, of = _two(fitted.place(X)), X[:, space.slices[categories[0]]].argmax(axis=1)
+    present = np.unique(of)
+    if not 1 < len(present) <= _MOST_STRIPS:
+        return []
+    middles = np.array([np.median(places[of == i], axis=0) for i in present])
+    nearest = present[((places[:, None] - middles) ** 2).sum(axis=2).argmin(axis=1)]
+    if np.mean(nearest == of) < _PARTED:
+        return []
+    look = {
+        "showarrow": False,
+        "yanchor": "bottom",
+        "yshift": 16,
+        "bgcolor": "$paper",
+        "font": {"size": 13.5},
+    }
+    return [
+        {
+            "x": rounded(float(places[of == i, 0][places[of == i, 1].argmax()])),
+            "y": rounded(float(places[of == i, 1].max())),
+            "text": f"<b>{plain(choices[i])}</b>",
+            **look,
+        }
+        for i in present.tolist()
+    ]
 
 
 def _two(scores: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Puts an audit's page together, in the looks of a campaign's report, as one text that loads nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +8,13 @@ import numpy as np
 
 from labctl.audit import charts, words
 from labctl.audit import map as area
-from labctl.audit.repairs import SHARES, Repair
+from labctl.audit.repairs import SHARES, Repair, out_of_reach
 from labctl.audit.run import Audited
 from labctl.files import write_whole
 from labctl.report.look import FAILED_DARK, FAILED_LIGHT, number, pretty_unit
 from labctl.report.shell import as_json, plotly_bundle, policy_of, script, style, template
 from labctl.strategy import code_version
+from labctl_drivers.protocol import Recipe
 
 if TYPE_CHECKING:
     from labctl_models.audit.finding import Finding
@@ -23,6 +25,8 @@ SIGNS = {"high": "▲", "medium": "◆", "low": "●"}
 """Severity has a shape and a word besides its colour."""
 _SHOWN_SETTINGS = 6
 _EXAMPLES = 6
+_LONG = 60
+_FEW_BARS = 3
 _A_SHARE = (
     "domain.coverage",
     "domain.likeness",
@@ -37,6 +41,8 @@ _A_SHARE = (
     "domain.leverage",
     "predictions.calibration",
     "metadata.cohort_effect",
+    "metadata.missingness",
+    "domain.diversity",
 )
 
 
@@ -86,11 +92,12 @@ def page(audited: Audited, found: list[Repair]) -> str:
             power=None if isinstance(audited.screen, str) else words.power_in_words(audited.screen),
             watched=audited.watched,
             repairs=_table(found, study.space.units),
+            beyond=out_of_reach(audited),
+            gaps=_gaps(audited),
             shares=SHARES,
             arms=_arms(audited),
             number=number,
             has_map="map" in drawn,
-            has_gaps=any(f.id == "domain.coverage" for f in audited.findings),
             code=code_version(),
             failed=(FAILED_LIGHT, FAILED_DARK),
             data=as_json(data),
@@ -116,17 +123,28 @@ def _card(i: int, finding: "Finding", audited: Audited, drawn: dict[str, Any]) -
         "sign": SIGNS[finding.level],
         "area": words.AREAS.get(finding.area, finding.area),
         "question": words.checked(name),
+        "of_what": words.of_what(finding),
         "value": _shown(finding.value, share=share),
         "expected": None if finding.expected is None else _shown(finding.expected, share=share),
-        "examples": [words.spelled(name) for name in _examples(finding)],
+        "examples": _examples(finding),
+        "slim": figure is not None and _is_slim(figure),
         "figure": f"finding-{i}" if figure is not None else None,
     }
 
 
 def _examples(finding: "Finding") -> list[str]:
-    """A few recipes that a finding names."""
+    """A few recipes that a finding names, one where each has many settings."""
     recipes = finding.detail.get("recipes")
-    return [str(name) for name in recipes[:_EXAMPLES]] if isinstance(recipes, list) else []
+    if not isinstance(recipes, list):
+        return []
+    shown = [words.spelled(str(name), named=True) for name in recipes[:_EXAMPLES]]
+    return shown if all(len(text) < _LONG for text in shown) else shown[:1]
+
+
+def _is_slim(figure: dict[str, Any]) -> bool:
+    """Whether a figure is a few bars, which need little room."""
+    trace = figure["data"][0]
+    return trace["type"] == "bar" and trace.get("orientation") == "h" and len(trace["y"]) <= _FEW_BARS
 
 
 def _shown(value: float, *, share: bool) -> str:
@@ -139,16 +157,30 @@ def _table(found: list[Repair], units: dict[str, str]) -> dict[str, Any] | None:
     """The repairs as a table with the first few settings, or None where no experiment would help."""
     if not found:
         return None
-    names = list(found[0].recipe)
+    return _recipes([(r.recipe, r.why) for r in found], units)
+
+
+def _recipes(recipes: Sequence[tuple[Recipe, str]], units: dict[str, str]) -> dict[str, Any]:
+    """Recipes, each with some words, as a table with the first few settings."""
+    names = list(recipes[0][0])
     shown = names[:_SHOWN_SETTINGS]
     return {
         "heads": [(name, pretty_unit(units.get(name))) for name in shown],
         "more": len(names) - len(shown),
         "rows": [
-            ([v if isinstance(v := r.recipe[n], str) else number(float(v)) for n in shown], r.why)
-            for r in found
+            ([v if isinstance(v := recipe[n], str) else number(float(v)) for n in shown], said)
+            for recipe, said in recipes
         ],
     }
+
+
+def _gaps(audited: Audited) -> dict[str, Any] | None:
+    """The gaps as a table, in the order of their numbers on the map."""
+    if not audited.gaps:
+        return None
+    names = audited.study.space.names
+    rows = [({n: gap.recipe[n] for n in names}, f"{gap.times:.1f}") for gap in audited.gaps]
+    return _recipes(rows, audited.study.space.units)
 
 
 def _successes(audited: Audited) -> dict[str, Any] | None:

@@ -112,7 +112,7 @@ def _in_turns(sources: list[tuple[float, Iterator[Repair]]]) -> Iterator[Repair]
 
 
 def out_of_reach(audited: Audited) -> str:
-    """Why no experiment answers the gravest finding, where it asks for recipes that nobody named; else empty."""
+    """Why no experiment answers the gravest finding, where that asks for recipes nobody named; else empty."""
     if audited.prepared.pool is not None or not audited.findings:
         return ""
     if audited.findings[0].id.split(":")[0] not in NEEDS_CHANCE:

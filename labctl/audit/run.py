@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.audit.asked import Asked
+from labctl.audit.gaps import Gap, gaps_of
 from labctl.audit.prepare import Prepared, prepare
 from labctl.audit.words import OF_THE_POOL, checked, not_asked, verdict
 from labctl.errors import RequestError
@@ -47,6 +48,7 @@ class Audited:
         findings: the most severe first.
         fine: names of the checks that found nothing.
         not_applicable: name of each check that could say nothing -> why.
+        gaps: the largest gaps among the candidates, the largest first.
         screen: the hidden-variable screen, or the reason why there is none.
         watched: how predictions fared that were written before their results; None where they are too few.
         seconds: processor time of each check.
@@ -60,6 +62,7 @@ class Audited:
     findings: tuple["Finding", ...]
     fine: tuple[str, ...]
     not_applicable: dict[str, str]
+    gaps: tuple[Gap, ...]
     screen: "Screen | str"
     watched: "Watch | None"
     seconds: dict[str, float]
@@ -95,6 +98,7 @@ class Audited:
                 "skipped": dict(screen.skipped),
             },
             "candidates": self.prepared.of_the_pool or None,
+            "gaps": [gap.as_json() for gap in self.gaps],
             "notes": list(self.prepared.notes),
             "seed": self.seed,
             "cpu_seconds": round(self.cpu_seconds, 3),
@@ -199,6 +203,7 @@ def audit_study(
             name: not_asked(name, reason, prepared.why_no_pool)
             for name, reason in found.not_applicable.items()
         },
+        gaps=gaps_of(prepared),
         screen=_screened(prepared, seed),
         watched=None if view is None else calibration.watched(),
         seconds={**found.seconds, "residuals": spent},
@@ -247,8 +252,9 @@ def _named(finding: "Finding", study: Study, prepared: Prepared) -> "Finding":
             title=finding.title.replace("the candidates", _SPREAD).replace(
                 "from candidates", f"from {_SPREAD}"
             ),
-            meaning=f"{finding.meaning} Nobody named recipes that could be made next (--candidates POOL.csv), "
-            "so these were spread evenly over the ranges of the table, and this stays a small remark.",
+            meaning=f"{finding.meaning} Nobody named recipes that could be made next (--candidates "
+            "POOL.csv), so these were spread evenly over the ranges of the table, and this stays a small "
+            "remark.",
         )
     title, prefix = finding.title, "outcome: "
     if title.startswith(prefix):

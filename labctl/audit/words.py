@@ -131,12 +131,54 @@ def power_in_words(screen: "Screen") -> str:
     )
 
 
-def spelled(recipe: str) -> str:
-    """A recipe's key as people write it: its settings only."""
+_OF_WHAT: Mapping[str, str] = {
+    "domain.coverage": "of the candidates lie near the rows",
+    "domain.leverage": "of the candidates",
+    "domain.likeness": "of pairs told apart",
+    "domain.diversity": "of the recipes it could be worth",
+    "selection.success_share": "successes",
+    "selection.rate_unknown": "successes",
+    "selection.no_failures": "such rows",
+    "selection.popularity": "of the rows",
+    "selection.popularity:element": "of the mentions",
+    "labels.threshold": "of the labels flip",
+    "labels.conflicts": "recipes",
+    "labels.copied_rows": "rows",
+    "labels.zeros": "values",
+    "labels.known_zeros": "values",
+    "labels.rounding": "of the values",
+    "labels.units": "values",
+    "metadata.completeness": "of the cells are filled",
+    "metadata.missingness": "of these rows fail",
+    "metadata.cohort_effect": "of what is unexplained",
+    "metadata.cohort_from_recipe": "told right",
+    "duplicates.twins": "of a random test part",
+    "anomalies.outcomes": "rows",
+    "hidden.screen": "strength, from 0 to 1",
+    "predictions.calibration": "of the results",
+}
+"""What the number of a finding counts; one that is not here has no number worth a look."""
+
+
+def of_what(finding: "Finding") -> str:
+    """What the number of a finding counts; empty where it says no more than the title does."""
+    if finding.id.startswith("metadata.missingness:") and not finding.id.endswith(":failure"):
+        return ""
+    if finding.id == "metadata.completeness" and finding.expected is None:
+        return ""
+    check = finding.id.split(":", maxsplit=1)[0]
+    return _OF_WHAT.get(finding.id) or _OF_WHAT.get(check, "")
+
+
+def spelled(recipe: str, *, named: bool = False) -> str:
+    """A recipe's key as people write it: its settings only, or with their names where there are several."""
     try:
         settings = json.loads(recipe)
     except ValueError:
         return recipe
     if not isinstance(settings, dict):
         return recipe
-    return ", ".join(v if isinstance(v, str) else f"{v:.4g}" for v in settings.values())
+    shown = {n: v if isinstance(v, str) else f"{v:.4g}" for n, v in settings.items()}
+    if named and len(shown) > 1:
+        return ", ".join(f"{name} {value}" for name, value in shown.items())
+    return ", ".join(shown.values())

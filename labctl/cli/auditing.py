@@ -11,6 +11,8 @@ from labctl.errors import RequestError
 from labctl.plural import counted, verb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labctl.audit.repairs import Repair
     from labctl.audit.run import Audited
 
@@ -124,13 +126,16 @@ def _tell(audited: "Audited", found: "list[Repair]", output: Path | None, plan: 
     for repair in found:
         typer.echo(f"  {recipe_text(repair.recipe, audited.study.space.units)}")
         typer.echo(f"       {repair.why}")
-    notes = audited.prepared.notes
-    for note in notes[:_MOST_NOTES]:
-        typer.echo(f"note: {note}")
-    if len(notes) > _MOST_NOTES:
-        typer.echo(f"note: {counted(len(notes) - _MOST_NOTES, 'more note')}; see the page (-o FILE.html)")
+    _tell_notes(audited.prepared.notes)
     if plan is not None and not found:
         typer.echo(f"no experiment would repair it, so {plan} was not written")
     for path in (plan if found else None, output):
         if path is not None:
             typer.echo(f"written: {path}")
+
+
+def _tell_notes(notes: "Sequence[str]") -> None:
+    for note in notes[:_MOST_NOTES]:
+        typer.echo(f"note: {note}")
+    if len(notes) > _MOST_NOTES:
+        typer.echo(f"note: {counted(len(notes) - _MOST_NOTES, 'more note')}; see the page (-o FILE.html)")

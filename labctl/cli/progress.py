@@ -12,7 +12,7 @@ _BAR = 12
 
 
 class Progress:
-    """A bar that is written over in a terminal; elsewhere a line each few seconds, and none if it is quick."""
+    """A bar that is written over in a terminal; elsewhere a line each few seconds, none if it is quick."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()

@@ -20,7 +20,7 @@ MOST_MOVES = 9
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A moment at which a new reason came up or one fell away.
+    """A moment at which a reason came up, changed or fell away.
 
     Attributes:
         experiment: the first that was proposed by the new shares.
@@ -43,7 +43,8 @@ def shared(state: CampaignState) -> list[Experiment]:
 def moves(experiments: Sequence[Experiment]) -> list[Move]:
     """What moved the shares, the largest moves only, in order.
 
-    A reason that only counts on, such as one more result without a better one, is the same reason.
+    A reason that only counts on, such as one more result without a better one, is the same reason; each
+    further surprise is news.
     """
     found: list[Move] = []
     before: dict[str, str] = {}
@@ -51,8 +52,8 @@ def moves(experiments: Sequence[Experiment]) -> list[Move]:
     for e in experiments:
         reasons = {_kind(r): r for r in _reasons(e.proposal.evidence or "")}
         now = e.proposal.shares or {}
-        came = tuple(text for kind, text in reasons.items() if kind not in before)
-        went = tuple(text for kind, text in before.items() if kind not in reasons)
+        came = tuple(r for kind, r in reasons.items() if kind not in before or _another(r, before[kind]))
+        went = tuple(r for kind, r in before.items() if kind not in reasons and not r.startswith(_NO_DOUBT))
         if came or went:
             by = sum(abs(now.get(arm, 0.0) - shares.get(arm, 0.0)) for arm in {*now, *shares}) / 2
             found.append(Move(e, came, went, by))
@@ -139,6 +140,15 @@ def _about(name: str) -> str:
 def _reasons(evidence: str) -> list[str]:
     """The reasons behind the shares, which stand in the evidence after the shares themselves."""
     return [r for r in re.split(r"; | and (?=predictions widened)", evidence.partition(": ")[2]) if r]
+
+
+_NO_DOUBT = "nothing speaks against"
+"""How the evidence begins where there is no reason; that it ends is told by the reason that comes."""
+
+
+def _another(now: str, before: str) -> bool:
+    """Whether the number of surprises has changed."""
+    return "surprise" in now and now != before
 
 
 def _kind(reason: str) -> str:

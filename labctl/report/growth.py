@@ -13,6 +13,9 @@ from labctl.state import CampaignState, Experiment
 if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
+PLACES = 2**14
+"""Points of the box on which the dominated share is counted; a power of 2, as the sequence wants."""
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -32,46 +35,40 @@ def growth(config: CampaignConfig, state: CampaignState) -> list[Growth]:
     """The volume that the front dominates after each complete result, as a share of a fixed box.
 
     The box reaches from the reference point of all results to the best value of each goal; 1 would be one
-    result that is best in everything. Volume is added result by result: what a new one adds is its own box
-    less what the others dominate of it (While, Bradstreet and Barone, IEEE Trans. Evol. Comput. 16, 86
-    (2012)). Empty with more goals than that can be counted for, and where nothing keeps the limits.
+    result that is best in everything. The share is counted on points that fill the box evenly, which is
+    right to a few thousandths whatever the number of goals, where the exact volume of a large front in
+    three goals takes minutes. Empty where no result keeps the limits.
     """
     import numpy as np  # noqa: PLC0415 - with scipy, slow to import
 
-    from labctl_models.acquisition.hypervolume import (  # noqa: PLC0415
-        MOST_GOALS,
-        dominated_volume,
-        pareto,
-        reference_point,
-    )
+    from labctl_models.acquisition.hypervolume import reference_point  # noqa: PLC0415
+    from labctl_models.design import sobol  # noqa: PLC0415
 
     done, goals = complete(config, state), config.goals
     kept = [keeps_limits(config, e) for e in done]
-    if not any(kept) or len(goals) > MOST_GOALS:
+    if not any(kept):
         return []
     worths = np.array([[o.worth(value_in(e, name)) for name, o in goals.items()] for e in done])
     reference = reference_point(worths[kept])
     sides = worths[kept].max(axis=0) - reference
     # In sides of the box, so that neither very large nor very small numbers leave the range of a float.
     worths = (worths - reference) / np.where(sides > 0, sides, 1.0)
-    corner = np.zeros(len(goals))
+    free = sobol(PLACES, len(goals), seed=0)
     front: Array = np.empty((0, len(goals)))
-    volume, found = 0.0, []
+    found = []
     for experiment, worth, good in zip(done, worths, kept, strict=True):
-        grew = good and bool((worth > corner).all()) and not (front >= worth).all(axis=1).any()
+        grew = good and not (front >= worth).all(axis=1).any()
         if grew:
-            others = np.minimum(front, worth)
-            shared = dominated_volume(pareto(others), corner) if len(others) else 0.0
-            volume += float(np.prod(worth)) - shared
-            front = pareto(np.vstack([front, worth]))
-        found.append(Growth(experiment, volume, grew))
+            front = np.vstack([front[~(front <= worth).all(axis=1)], worth])
+            free = free[~(free <= worth).all(axis=1)]
+        found.append(Growth(experiment, 1.0 - len(free) / PLACES, bool(grew)))
     return found
 
 
-def better(config: CampaignConfig, state: CampaignState) -> set[str]:
+def better(config: CampaignConfig, state: CampaignState, grown: Sequence[Growth]) -> set[str]:
     """The results that were better than all before them; with several goals, those that the front grew by."""
     if len(config.goals) > 1:
-        return {g.experiment.id for g in growth(config, state) if g.grew}
+        return {g.experiment.id for g in grown if g.grew}
     goal, _ = config.goal
     steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
     return {e.id for e, _ in steps}

@@ -27,13 +27,14 @@ def page(view: View) -> str:
     for_table = {r.name for r in order[:_TABLE_SETTINGS]}
     drawn, panels = _figures(config, state, order)
     has_progress = "progress" in drawn
-    compromises = _several(view) if len(config.goals) > 1 else None
+    grown = growth.growth(config, state) if len(config.goals) > 1 else []
+    compromises = _several(view, grown) if len(config.goals) > 1 else None
     if compromises is not None:
         # Each goal has a curve of its own there.
         drawn.pop("progress", None)
     told = {
         "evidence": arms.section(state),
-        "daring": daring.section(config, state, growth.better(config, state)),
+        "daring": daring.section(config, state, growth.better(config, state, grown)),
         "sources": fidelities.section(config, state),
         "several": compromises,
     }
@@ -107,11 +108,10 @@ def _figures(
     return drawn, panels
 
 
-def _several(view: View) -> dict[str, Any]:
+def _several(view: View, grown: list[growth.Growth]) -> dict[str, Any]:
     """What the page says of several goals at once."""
     config, state, summary = view.config, view.state, view.summary
     done = growth.complete(config, state)
-    grown = growth.growth(config, state)
     drawn: dict[str, Any] = {"volume": growth.volume_figure(config, state, grown)} if grown else {}
     pairs = front.pairs(config) if done else []
     drawn |= {f"pair-{i}": front.pair_figure(config, state, summary, two) for i, two in enumerate(pairs)}

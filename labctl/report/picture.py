@@ -11,7 +11,7 @@ from labctl.report.arms import shared
 from labctl.report.daring import FEWEST, daring
 from labctl.report.figures import Z_95, axis_type, padded, range_with_intervals
 from labctl.report.goals import broken
-from labctl.report.growth import better, growth
+from labctl.report.growth import Growth, better, growth
 from labctl.report.look import ARMS, FAILED_LIGHT, FAILURES, number, pretty_unit, with_unit
 from labctl.report.panels import FAINT, INK, MUTED, OUTLINE, STAR
 from labctl.scores import best_steps, scored, value_of
@@ -57,12 +57,13 @@ def picture(view: View, path: Path) -> None:
 
     sink = io.BytesIO()
     with rc_context(_STYLE):
-        bold = daring(view.config, view.state, better(view.config, view.state))
+        grown = growth(view.config, view.state) if len(view.config.goals) > 1 else []
+        bold = daring(view.config, view.state, better(view.config, view.state, grown))
         lower = bool(shared(view.state)) and len(bold) >= FEWEST
         figure = Figure(figsize=(13.5, 11.4 if lower else 5.6), layout="constrained", facecolor="white")
         figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.14)
         axes = figure.subplots(1 + lower, 2, width_ratios=(7, 5), squeeze=False)
-        _first(axes[0][0], view)
+        _first(axes[0][0], view, grown)
         _parity(axes[0][1], view)
         if lower:
             panels.shares(axes[1][0], view)
@@ -72,9 +73,8 @@ def picture(view: View, path: Path) -> None:
     write_whole(path, sink.getvalue())
 
 
-def _first(axes: "Axes", view: View) -> None:
+def _first(axes: "Axes", view: View, grown: list[Growth]) -> None:
     """The best so far; of two goals the front, and of more how it grew."""
-    grown = growth(view.config, view.state) if len(view.config.goals) > 1 else []
     if not grown:
         _progress(axes, view)
     elif len(view.config.goals) == 2:  # noqa: PLR2004 - a plane

@@ -76,6 +76,7 @@ def _row(
         "acquisition": p.acquisition,
         "value": rounded(p.value),
         "by": p.fidelity,
+        "evidence": p.evidence,
         "feasibility": rounded(p.feasibility),
         "broken": broken(config, outcome),
         "alternatives": [_alternative(a, config, shown) for a in p.alternatives[:MOST_ALTERNATIVES]],

@@ -1,6 +1,6 @@
 """The laws of a space over all its numbers at once, in their own scale: what drawing alone cannot meet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -80,7 +80,7 @@ class Numbers:
         Numbers in steps are the nearest too, unless ``snap`` is off.
         """
         filled = dict(recipe) | dict(choices or {})
-        for name, value in zip(self.names, self._low + columns * self._span, strict=True):
+        for name, value in zip(self.names, self.values(columns), strict=True):
             parameter = self._parameters[name]
             low, high = ends(parameter)
             near = float(np.clip(value, low, high))
@@ -89,21 +89,35 @@ class Numbers:
             filled[name] = parameter.canonical(near)
         return filled
 
+    def values(self, columns: Floats) -> Floats:
+        """The numbers that columns stand for, each in its parameter's unit; any shape that ends in k."""
+        found: Floats = self._low + columns * self._span
+        return found
+
     def columns(self, recipe: Recipe) -> Floats:
         """The k columns of a recipe."""
         values = np.array([float(recipe[name]) for name in self.names])
         found: Floats = (values - self._low) / self._span
         return found
 
-    def nearest(self, target: Floats, recipe: Recipe) -> Recipe | None:
+    def nearest(
+        self, target: Floats, recipe: Recipe, cuts: Sequence[tuple[Floats, float]] = ()
+    ) -> Recipe | None:
         """The recipe nearest to these columns (sum of distances) that keeps all laws but the rules.
 
         A mixed-integer programme: whole numbers, levels, steps, how many amounts are used and forbidden
         combinations are exact. Choices are those of the recipe where that is possible. None if no recipe
-        is lawful.
+        is lawful, or none was found within the programme's limit.
+
+        Args:
+            target: what is wished, k.
+            recipe: with the choices that are wished.
+            cuts: further laws, each a row over the k columns and what its sum may be at most.
         """
         for tighter in (_TIGHTER, 0.0):
             programme = self._programme(target, recipe, tighter)
+            for row, most in cuts:
+                programme.add(row[None, :], -np.inf, most)
             found = programme.solved()
             if found is not None:
                 choices = programme.chosen(found)

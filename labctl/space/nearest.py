@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from labctl.space.exact import Numbers
 from labctl.space.rounding import rounded
-from labctl.space.search import seek
+from labctl.space.tangents import along_tangents
 from labctl_drivers.protocol import Recipe
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _RINGS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 _AROUND = 128
+_BETWEEN = 33
+"""Recipes that are looked at on the way from a lawful one to the wish."""
+_CLOSEST = 4
+"""Lawful recipes from which that way is gone."""
 
 
 def nearest_lawful(space: "Space", row: Floats) -> Recipe | None:
@@ -26,18 +30,28 @@ def nearest_lawful(space: "Space", row: Floats) -> Recipe | None:
         return space.pool.recipe(int(((space.pool.X - row) ** 2).sum(axis=1).argmin()))
     X = np.clip(np.asarray(row, dtype=np.float64)[None, :], 0.0, 1.0)
     (recipe,) = rounded(space, X)
-    if recipe is not None:
-        return recipe
-    start = {**space.decode(X)[0], **space.fixed}
+    if recipe is None:
+        recipe = _projected(space, X)
+    if recipe is None and space.landmarks:
+        recipe = _pulled(space, list(space.landmarks), X)
+    return recipe
+
+
+def _projected(space: "Space", X: Floats) -> Recipe | None:
+    """The lawful recipe nearest to a wish (1 x d), computed from the laws; None if none is found that way."""
+    wish = {**space.decode(X)[0], **space.fixed}
     numbers = Numbers(space)
-    projected = numbers.nearest(numbers.columns(start), start)
+    projected = numbers.nearest(numbers.columns(wish), wish)
     if projected is None:
-        return None  # the laws exclude each other, whatever the rules say
+        return None
     at = space.encode([projected])
     (recipe,) = rounded(space, at)
-    if recipe is not None or not space.rules:
-        return recipe
-    return _around(space, np.vstack([X, at])) or _anywhere(space, X[0], projected)
+    if recipe is None and space.rules:
+        both = np.vstack([X, at])
+        recipe = _around(space, both) or along_tangents(space, numbers, wish, projected)
+        if recipe is not None:
+            recipe = _pulled(space, [recipe], both)
+    return recipe
 
 
 def _around(space: "Space", centres: Floats) -> Recipe | None:
@@ -50,14 +64,20 @@ def _around(space: "Space", centres: Floats) -> Recipe | None:
         X[:, free] = np.clip(X[:, free] + ring * rng.standard_normal((len(X), len(free))), 0.0, 1.0)
         found = [recipe for recipe in rounded(space, X) if recipe is not None]
         if found:
-            return _closest(space, found, centres[0])
+            return _ranked(space, found, centres[0])[0]
     return None
 
 
-def _anywhere(space: "Space", row: Floats, projected: Recipe) -> Recipe | None:
-    found = seek(space, [projected], np.random.default_rng(0))
-    return _closest(space, found, row) if found else None
+def _pulled(space: "Space", found: list[Recipe], wishes: Floats) -> Recipe:
+    """The lawful recipe nearest to the first wish (m x d) on the ways from the closest found to each wish."""
+    closest = _ranked(space, found, wishes[0])[:_CLOSEST]
+    share = np.linspace(0.0, 1.0, _BETWEEN)[1:-1, None]
+    ways = [start + share * (wish - start) for start in space.encode(closest) for wish in wishes]
+    passed = [recipe for recipe in rounded(space, np.vstack(ways)) if recipe is not None]
+    return _ranked(space, closest + passed, wishes[0])[0]
 
 
-def _closest(space: "Space", found: list[Recipe], row: Floats) -> Recipe:
-    return found[int(((space.encode(found) - row) ** 2).sum(axis=1).argmin())]
+def _ranked(space: "Space", found: list[Recipe], row: Floats) -> list[Recipe]:
+    """The same recipes, the nearest to a row first."""
+    order = ((space.encode(found) - row) ** 2).sum(axis=1).argsort(kind="stable")
+    return [found[i] for i in order]

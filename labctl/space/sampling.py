@@ -11,6 +11,7 @@ from labctl.space.exact import Numbers
 from labctl.space.rounding import rounded
 from labctl.space.search import seek, spread
 from labctl.space.space import Space
+from labctl.space.tangents import along_tangents
 from labctl.space.walk import walk
 from labctl_drivers.protocol import Recipe
 
@@ -29,6 +30,10 @@ _ROUNDED = 8
 """How often a batch of rounded recipes is drawn."""
 _CORNERS = 16
 """Corners of the polytope that walks start between, so that a long thin one is covered."""
+_BENT = 8
+"""Recipes from which rules are followed by their tangents, at some programmes each."""
+_LANDMARKS = 24
+"""Lawful recipes that are kept at hand."""
 _MOST_REPAIRED = 32
 """Recipes that are found by a mixed-integer programme of their own, at some milliseconds each."""
 
@@ -45,8 +50,8 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> list[Recipe]:
     draws which parts are used, each subset being as likely as any other. Where whole numbers, levels, steps
     or logarithmic scales make that fail, all numbers are drawn from the laws' polytope in their own scale
     and rounded; where that fails too, the lawful recipes nearest to such draws are computed. Where rules
-    or forbidden combinations leave little, the first lawful recipes are looked for by descent, and the
-    others by walks that start from those. Every recipe is lawful after it was rounded to what the
+    or forbidden combinations leave little, the first lawful recipes are looked for along the tangents of the
+    rules, then by descent, and the others by walks that start from those. Every recipe is lawful after it was rounded to what the
     instrument can set.
 
     Raises:
@@ -67,6 +72,14 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> list[Recipe]:
     return found
 
 
+def landmarks(space: Space) -> tuple[Recipe, ...]:
+    """A few lawful recipes, always the same; none where none is found."""
+    try:
+        return tuple(sample(space, _LANDMARKS, np.random.default_rng(0)))
+    except NoRecipeError:
+        return ()
+
+
 def _ways(space: Space, n: int, found: list[Recipe], rng: np.random.Generator) -> Iterator[list[Recipe]]:
     """Batches of lawful recipes, by one way after the other; ``found`` grows by what was taken."""
     system = space.linear_system
@@ -85,6 +98,8 @@ def _ways(space: Space, n: int, found: list[Recipe], rng: np.random.Generator) -
                 break
             starts.append(repaired)
             yield _lawful(space, space.encode([repaired]))
+    if not found and space.rules:
+        yield _along_rules(space, starts[:_BENT], rng)
     if not found:
         yield seek(space, starts, rng)
     if found:
@@ -161,6 +176,14 @@ def _repaired(space: Space, n: int, rng: np.random.Generator) -> Iterable[Recipe
     for _ in range(min(n, _MOST_REPAIRED)):
         draft = {**space.decode(plain_draw(space, 1, rng))[0], **space.fixed}
         yield numbers.nearest(rng.random(len(numbers.names)), draft)
+
+
+def _along_rules(space: Space, starts: list[Recipe], rng: np.random.Generator) -> list[Recipe]:
+    """The lawful recipes nearest to ones that keep all laws but the rules."""
+    numbers = Numbers(space)
+    drafts = starts or space.decode(free_draw(space, _BENT, rng).X)
+    found = (along_tangents(space, numbers, draft, draft) for draft in drafts)
+    return [recipe for recipe in found if recipe is not None]
 
 
 def _laws_of(space: Space) -> str:

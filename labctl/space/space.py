@@ -264,12 +264,20 @@ class Space:
             tidy = {name: list(compress(values, keeps)) for name, values in tidy.items()}
         return replace(self, pool=Pool(tidy, self.encode_columns(tidy)))
 
+    @cached_property
+    def landmarks(self) -> tuple[Recipe, ...]:
+        """A few lawful recipes, always the same; none where none is found."""
+        from labctl.space.sampling import landmarks  # noqa: PLC0415 - it draws from this very space
+
+        return landmarks(self)
+
     def nearest_lawful(self, row: Floats) -> Recipe | None:
         """The recipe that may be proposed nearest to a row of the unit cube (d,), or None if none is found.
 
         What is not a number stays as it is where that is possible. Numbers are rounded to what the
         instrument can set; where that breaks a law, the nearest lawful numbers are computed. Under rules,
-        which may have any shape, the nearest that a search of the surroundings finds is given.
+        which may have any shape, the nearest that a search of the surroundings finds is given. One is found
+        wherever :func:`~labctl.space.sampling.sample` finds any.
         """
         from labctl.space.nearest import nearest_lawful  # noqa: PLC0415 - it draws from this very space
 

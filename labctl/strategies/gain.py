@@ -1,7 +1,7 @@
 """What a campaign's goals make of a recipe: what may be gained by it, times each chance that it counts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,12 +39,14 @@ class Gain:
         name: of the score, in the ledger.
         level: what has to be improved on, in the goal's unit; None where there is no single number.
         best: the best known recipe, as a row of the unit cube; d.
+        goal: whose level it is; the only goal that has results may be another than the first.
     """
 
     score: "Score"
     name: str
     level: float | None
     best: Floats
+    goal: str | None = None
 
 
 def gain(situation: Situation) -> Gain | None:
@@ -63,7 +65,7 @@ def gain(situation: Situation) -> Gain | None:
         return found
     from labctl_models.acquisition.score import Product  # noqa: PLC0415 - scipy is slow to import
 
-    return Gain(Product((found.score, *weights)), found.name + WEIGHED, found.level, found.best)
+    return replace(found, score=Product((found.score, *weights)), name=found.name + WEIGHED)
 
 
 def lawful(situation: Situation, X: Floats) -> NDArray[np.bool_]:
@@ -118,9 +120,9 @@ def _of_one(situation: Situation, goals: Mapping[str, Objective], kept: list["Sc
     best = int(np.where(within, worth, -np.inf).argmax())
     if objective.target is not None:
         score: Score = Approach(fitted, objective.target, float(-worth[best]))
-        return Gain(score, APPROACH, float(means[best]), known[best])
+        return Gain(score, APPROACH, float(means[best]), known[best], name)
     score = Improvement(fitted, float(worth[best]))
-    return Gain(score, IMPROVEMENT, float(objective.sign * means[best]), known[best])
+    return Gain(score, IMPROVEMENT, float(objective.sign * means[best]), known[best], name)
 
 
 def _any_lawful(kept: list["Score"], known: Floats) -> Gain:

@@ -126,10 +126,10 @@ def _because(expected: Mapping[str, Predicted], situation: Situation, found: Gai
         for name, p in expected.items()
         if situation.objectives[name].wanted
     ]
-    if found.level is None:
+    if found.level is None or found.goal is None:
         what = "compromise" if found.name.startswith(SCALARISED) else "growth of what the front dominates"
         return f"expected {', '.join(told)}, with the greatest expected {what}{where}"
-    objective, chosen = situation.objectives[situation.goal], expected[situation.goal]
+    objective, chosen = situation.objectives[found.goal], expected[found.goal]
     better = objective.worth(chosen.mean) - objective.worth(found.level)
     if objective.target is not None:
         nearer = "nearer to" if better >= 0 else "farther from"

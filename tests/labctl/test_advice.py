@@ -109,7 +109,7 @@ def test_vetoes_speak_against_what_meets_all_their_conditions(config: CampaignCo
         ({"prior": {"solvent": {"near": 1, "within": 1}}}, "advice.prior.solvent: needs near and within"),
         ({"prior": {"solvent": {"wine": 1}}}, "advice.prior.solvent: "),
         ({"prior": {"solvent": {"water": 0}}}, "what must not be tried is a veto"),
-        ({"vetoes": [{"when": {"dosis": {"above": 1, "unit": "gram"}}, "because": "x"}]}, "no such parameter"),
+        ({"vetoes": [{"when": {"dosis": {"above": 1, "unit": "gram"}}, "because": "x"}]}, "dosis: is no parameter"),
         ({"vetoes": [{"when": {"dose": {"above": 1, "unit": "meter"}}, "because": "x"}]}, "advice.vetoes.0.when"),
         ({"vetoes": [{"when": {"solvent": "wine"}, "because": "x"}]}, "advice.vetoes.0.when"),
         ({"vetoes": [{"when": {"solvent": "no"}, "because": ""}]}, "because"),

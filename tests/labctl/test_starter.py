@@ -56,7 +56,7 @@ def test_without_a_table_the_furnace_comes_with_its_limits(tmp_path: Path) -> No
     assert config.name == "my-furnace"
     assert config.model.instrument.kind == "furnace"
     limits = load_limits(config.beside(str(config.model.limits)))
-    corners = [
+    corners: list[dict[str, float | int | str]] = [
         {"temperature": t, "hold_time": h, "quench": "water"} for t in (120.0, 590.0) for h in (10.0, 2880.0)
     ]
     assert not [v for corner in corners for v in limits.violations(corner, config.space.units)]

@@ -27,12 +27,20 @@ Recipe = Mapping[str, Any]
 Law = Callable[[Recipe], bool]
 
 SPACES = int(os.environ.get("LABCTL_SPACES", "200"))
+
+
+def _divided(above: float, below: float) -> float:
+    """A quotient as the floating-point standard has it, where a division by zero is infinite or no number."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.float64(above) / np.float64(below))
+
+
 STEPS = ("0.5", "0.25", "0.1", "0.05", "1", "2", "0.3")
 RULES: tuple[tuple[str, Callable[[float, float], float]], ...] = (
     ("{a} * {b}", lambda a, b: a * b),
     ("{a} ** 2 + {b} ** 2", lambda a, b: a**2 + b**2),
     ("{a} - 2 * {b}", lambda a, b: a - 2 * b),
-    ("{a} * {b} / (1 + {b})", lambda a, b: a * b / (1 + b)),
+    ("{a} * {b} / (1 + {b})", lambda a, b: _divided(a * b, 1 + b)),
     ("abs({a} - {b})", lambda a, b: abs(a - b)),
 )
 

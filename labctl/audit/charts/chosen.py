@@ -18,8 +18,9 @@ _ASSUMED = (0.95, 0.8, 0.5, 0.2, 0.05)
 
 
 def popular(finding: "Finding", _: Audited) -> Figure:
-    """Share of the rows that the most popular choices hold together, with the top 17 % marked."""
+    """Share of the rows, or of all mentions of elements, that the most popular choices hold together."""
     counts = numbers_of(finding, "all_counts")
+    what = "the mentions" if finding.id.endswith(":element") else "the rows"
     k = len(counts)
     rows = np.r_[0.0, np.cumsum(counts) / counts.sum()]
     steps = np.unique(np.linspace(0, k, min(k + 1, _MOST_STEPS)).astype(int))
@@ -32,11 +33,11 @@ def popular(finding: "Finding", _: Audited) -> Figure:
         {
             **at, "x": few / k + 0.03, "y": finding.value - 0.02, "xanchor": "left", "yanchor": "top",
             "align": "left",
-            "text": f"{few} of {k} choices<br>hold {finding.value:.0%} of the rows",
+            "text": f"{few} of {k} choices<br>hold {finding.value:.0%} of {what}",
         },
         {
             **at, "x": 0.99, "y": 0.03, "xanchor": "right", "yanchor": "bottom", "font": {"color": "$muted"},
-            "text": f"the most popular: {plain(name)}, {first:.0%} of the rows",
+            "text": f"the most popular: {plain(name)}, {first:.0%} of {what}",
         },
     ]  # fmt: skip
     curve = {"color": "$accent", "width": 3}
@@ -52,7 +53,7 @@ def popular(finding: "Finding", _: Audited) -> Figure:
                 "tickformat": ".0%",
                 "range": [0, 1.01],
             },
-            "yaxis": {"title": {"text": "share of the rows"}, "tickformat": ".0%", "range": [0, 1.03]},
+            "yaxis": {"title": {"text": f"share of {what}"}, "tickformat": ".0%", "range": [0, 1.03]},
             "annotations": words,
             **legend(),
         },

@@ -24,7 +24,7 @@ def differences(finding: "Finding", audited: Audited) -> Figure:
     table = audited.prepared.table
     rows = np.flatnonzero(table.measured & (table.y != 0.0))
     apart = _to_the_nearest(table.recipe_codes()[0][rows], table.y[rows])
-    goal = plain(with_unit(audited.study.goal, audited.study.unit))
+    goal = plain(with_unit(audited.study.goal_in_words, audited.study.unit))
     some = apart[apart > 0.0]
     # The few largest would press all others into one bar.
     end = float(np.quantile(some, _MOST_SHOWN)) if len(some) else 1.0

@@ -27,4 +27,5 @@ def list_of(finding: "Finding", key: str) -> list[Any]:
 
 def what_of(finding: "Finding", audited: Audited) -> str:
     """The column that a finding is about; the goal where it names none."""
-    return finding.id.split(":", 1)[1] if ":" in finding.id else audited.study.goal
+    named = finding.id.split(":", 1)[1] if ":" in finding.id else audited.study.goal
+    return audited.study.goal_in_words if named == audited.study.goal else named

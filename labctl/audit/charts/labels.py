@@ -57,7 +57,7 @@ def repeats(finding: "Finding", audited: Audited) -> Figure | None:
     at = table.y[np.array(pairs[:MOST_POINTS])]
     odd = np.array([a in flagged or b in flagged for a, b in pairs[:MOST_POINTS]])
     ends = [float(at.min()), float(at.max())]
-    goal = plain(with_unit(audited.study.goal, audited.study.unit))
+    goal = plain(with_unit(audited.study.goal_in_words, audited.study.unit))
     cross = {"symbol": "x", "size": 8, "color": "$failed"}
     return {
         "data": [

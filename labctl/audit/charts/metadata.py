@@ -47,17 +47,24 @@ def filled(finding: "Finding", _: Audited) -> Figure | None:
 
 
 def gap_and_outcome(finding: "Finding", audited: Audited) -> Figure | None:
-    """The outcome where a field is filled and where it is not."""
+    """The outcome, or the share of failures, where a field is filled and where it is not."""
     from labctl_models.audit.table import missing  # noqa: PLC0415 - scipy takes a moment
 
-    _, field, *_ = finding.id.split(":")
+    field = finding.id.split(":", 1)[1].rsplit(":", 1)[0]
     table = audited.prepared.table
     column = table.columns.get(field)
     if column is None or not table.measured.any():
         return None
     gone = missing(column)
+    if finding.id.endswith(":failure") and table.failed is not None:
+        names = [
+            f"{field} is {how} ({int(rows.sum()):,} rows)"
+            for how, rows in (("missing", gone), ("there", ~gone))
+        ]
+        failing = np.array([table.failed[rows].mean() for rows in (gone, ~gone)])
+        return bars(names, failing, "share of these rows that failed", percent=True)
     known = table.measured
-    goal = plain(with_unit(audited.study.goal, audited.study.unit))
+    goal = plain(with_unit(audited.study.goal_in_words, audited.study.unit))
     return boxes({f"{field} missing": table.y[known & gone], f"{field} filled": table.y[known & ~gone]}, goal)
 
 

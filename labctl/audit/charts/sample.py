@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.audit.charts.chosen import parts_of
 from labctl.audit.charts.detail import MOST_BARS, Figure, list_of, numbers_of
 from labctl.audit.drawing import EXPECTED, bars, legend, line
 from labctl.audit.run import Audited
@@ -11,6 +12,11 @@ from labctl.audit.words import spelled
 
 if TYPE_CHECKING:
     from labctl_models.audit.finding import Finding
+
+_MOST_ROWS = 1000
+_STEPS = 300
+_OFTEN = 5
+_TIMES = {1: "once", 2: "twice"}
 
 
 def corrected(finding: "Finding", _: Audited) -> Figure:
@@ -29,11 +35,38 @@ def corrected(finding: "Finding", _: Audited) -> Figure:
     }
 
 
-def worth(finding: "Finding", _: Audited) -> Figure:
-    """Rows, and the different recipes that they are worth."""
-    keys = ("rows", "effective_if_spread", "effective")
-    names = ["rows looked at", "different recipes that would fit", "different recipes they are worth"]
-    return bars(names, np.array([float(str(finding.detail[k])) for k in keys]), "")
+def worth(_: "Finding", audited: Audited) -> Figure:
+    """How near its nearest neighbour a row lies, and would if the rows were spread over their ranges."""
+    from labctl_models.audit.domain import pca_map  # noqa: PLC0415 - scipy takes a moment
+    from labctl_models.audit.statistics import nearest  # noqa: PLC0415
+
+    rng = np.random.default_rng(audited.seed)
+    rows = pca_map(audited.prepared.table.X).scores
+    rows = rows if len(rows) <= _MOST_ROWS else rows[rng.choice(len(rows), _MOST_ROWS, replace=False)]
+    spread = np.column_stack([rng.permutation(column) for column in rows.T])
+    own, free = (np.sort(nearest(points)[0][:, 0]) for points in (rows, spread))
+    usual = float(np.median(free)) or 1.0
+    share = np.arange(1, len(rows) + 1) / len(rows)
+    end = float(np.quantile(free, 0.98)) / usual
+    return {
+        "data": [
+            line(parts_of(free / usual, _STEPS), parts_of(share, _STEPS), "if they were spread", EXPECTED),
+            line(
+                parts_of(own / usual, _STEPS), parts_of(share, _STEPS), "the rows as they are",
+                {"color": "$failed", "width": 3},
+            ),
+        ],
+        "layout": {
+            "xaxis": {
+                "title": {"text": "distance to the most similar row (1: usual if spread)"}, "range": [0, end],
+            },
+            "yaxis": {
+                "title": {"text": "share of rows with one that near"},
+                "tickformat": ".0%", "range": [0, 1.03],
+            },
+            **legend(),
+        },
+    }  # fmt: skip
 
 
 def twins(finding: "Finding", _: Audited) -> Figure:
@@ -44,4 +77,10 @@ def twins(finding: "Finding", _: Audited) -> Figure:
         twin = float(numbers_of(finding, "rows_with_twin"))
         rows = len(numbers_of(finding, "groups"))
         return bars(["rows with a twin", "rows on their own"], np.array([twin, rows - twin]), "rows")
+    if counts[0] < _OFTEN:
+        # Where none stands out, how many are repeated says more than which.
+        sizes = np.bincount(numbers_of(finding, "sizes").astype(int))
+        times = [k for k in range(1, len(sizes)) if sizes[k]]
+        shown = np.array([float(sizes[k]) for k in times])
+        return bars([_TIMES.get(k, f"{k} times") for k in times], shown, "recipes that are there so often")
     return bars([spelled(n) for n in names[:MOST_BARS]], counts[:MOST_BARS], "rows of the same recipe")

@@ -59,6 +59,7 @@ function details(row) {
   const parts = element("div", { class: "parts" });
   const part = (title, ...content) => parts.append(element("div", {}, element("h3", {}, title), ...content));
   say(element("b", {}, row.arm + ": "), row.because);
+  if (row.evidence) say("shares of the arms by evidence: ", row.evidence);
   if (row.status === "failed") say(element("span", { class: "bad" }, row.kind), row.stage ? ` during ${row.stage}` : "", row.message ? `: ${row.message}` : "");
   if (row.surprise) say(element("b", {}, "surprising: "), row.surprise);
   if (row.broken) say(element("b", {}, "no success: "), `${row.broken.join(" and ")} outside the limits`);

@@ -177,6 +177,7 @@ class DuplicatesCheck:
                     "commonest": [names[c] for c in order if sizes[c] > 1],
                     "counts": [int(sizes[c]) for c in order if sizes[c] > 1],
                     "groups": found.groups,
+                    "sizes": sizes,
                 },
             )
         ]

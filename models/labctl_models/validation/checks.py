@@ -27,7 +27,8 @@ def checked_table(
 
     Raises:
         ValueError: one sentence: shapes do not match, fewer than 20 rows, a value missing or infinite, a
-            constant outcome, one beyond 1e100 or all within 1e-100, a class with one member, or all recipes the same.
+            constant outcome, one beyond 1e100 or all within 1e-100, a class with one member, or all recipes
+            the same.
     """
     X = np.array(X, dtype=np.float64, order="C")
     outcome = np.array(y)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from labctl_models.surrogates.protocol import Array
@@ -68,7 +70,7 @@ def losses(task: Task, held_out: HeldOut) -> Array:
     return np.asarray((held_out.mean != truth) * weight[truth.astype(np.intp)], dtype=np.float64)
 
 
-def gathered(split: Split, parts: list[tuple[Array, Array, Array | None]], cpu_s: float) -> HeldOut:
+def gathered(split: Split, parts: Sequence[tuple[Array, Array, Array | None]], cpu_s: float) -> HeldOut:
     """The predictions of all folds of a split as one; parts are (mean, sd, probability) of each fold."""
     tests = [test for _, test in split.folds]
     probabilities = [probability for _, _, probability in parts if probability is not None]

@@ -43,7 +43,7 @@ def test_a_table_is_judged_with_a_law(grains: Path, capfd: pytest.CaptureFixture
     said = capfd.readouterr()
     assert said.out.count("\n") == 1
     content = json.loads(said.out)
-    assert code == (content["verdict"] == "lookup table")
+    assert code == (content["verdict"] in {"lookup table", "undecided"})
     mechanistic = next(c for c in content["candidates"] if c["name"] == "gp-mechanistic")
     assert mechanistic["shuffled"]["mae"] < 25, "the noise has an sd of 20"
     k = content["law"]["constants"][1]["alone"]
@@ -56,12 +56,67 @@ def test_a_lookup_table_is_a_no_and_still_gets_its_page(
 ) -> None:
     text = grains.read_text("utf-8").replace("strength (MPa)", "noise").replace("dice", "outcome")
     grains.write_text("\n".join(line for line in text.splitlines()), "utf-8")
-    assert main(["validate", str(grains), "--target", "outcome", "--budget", "2", "-o", "no.html"]) == 1
+    assert main(["validate", str(grains), "--target", "outcome", "--budget", "30", "-o", "no.html"]) == 1
     said = capfd.readouterr()
     assert "lookup table: There is no model to trust" in said.out
     assert said.out.rstrip().endswith("no.html")
     assert Path("no.html").is_file()
     assert "Traceback" not in said.err
+
+
+def test_a_budget_that_is_too_small_asks_for_a_larger_one_and_keeps_the_scores(
+    grains: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = grains.read_text("utf-8").replace("strength (MPa)", "noise").replace("dice", "outcome")
+    grains.write_text(text, "utf-8")
+    arguments = ["validate", str(grains), "--target", "outcome", "--budget", "1"]
+    assert main([*arguments, "-o", "short.html"]) == 1
+    said = capfd.readouterr().out
+    assert "undecided: The budget was too small to judge every model; give --budget" in said
+    assert "There is no model to trust" not in said
+    page = Path("short.html").read_text("utf-8")
+    assert "verdict: undecided" in page
+    assert "Validate again with --budget" in page
+    assert "Measure more before concluding" not in page
+    assert main([*arguments, "--json"]) == 1
+    content = json.loads(capfd.readouterr().out)
+    needed = content["budget_needed_s"]
+    assert content["verdict"] == "undecided"
+    assert content["reason"].startswith(f"undecided: the budget was too small; give --budget {needed:.0f}.")
+    scores = {c["name"]: c["loco"] for c in content["candidates"]}
+    assert all(scores[name]["error"] > 0 for name in ("mean", "nearest", "ridge"))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("page.txt", "would hold HTML"),
+        ("mine.html", "was not written by this command"),
+        ("folder.html", "is a folder"),
+    ],
+)
+def test_a_page_that_may_not_be_written_is_refused_before_any_work(
+    grains: Path, name: str, says: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.html").write_text("my notes", "utf-8")
+    Path("folder.html").mkdir()
+    assert main(["validate", str(grains), "--target", "strength", "--budget", "99999", "-o", name]) == 2
+    said = capfd.readouterr()
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert Path("mine.html").read_text("utf-8") == "my notes"
+
+
+def test_a_goal_that_is_not_the_campaigns_is_refused(
+    replay_campaign: Written, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = replay_campaign()
+    assert main(["run", str(path)]) == 0
+    capfd.readouterr()
+    assert main(["validate", str(path), "--target", "x"]) == 2
+    assert "--target: is 'x', but the goal of a campaign is in its file" in capfd.readouterr().err
+    assert main(["validate", str(path), "--target", "height"]) == 2
+    assert "validation needs 20" in capfd.readouterr().err
 
 
 def test_a_campaign_with_few_results_is_told_to_measure_more(
@@ -97,8 +152,9 @@ def test_a_campaign_is_judged_with_the_law_of_its_file(
         (["--target", "strength", "--law", "s0 * q * d"], "--law: is not linear in its constants: s0 * q"),
         (["--target", "strength", "--law", "s0 + log(d - 90) * k"], "law: has no finite value at line"),
         (["--target", "hardness"], "has no column 'hardness'"),
-        ([], "say which column was measured with --target"),
+        ([], "--target: say which column is meant, one of d, strength, dice"),
         (["--target", "strength", "-o", "absent/page.html"], "is in no folder that exists"),
+        (["--target", "strength", "--folder", "."], "--folder: is of campaigns"),
         (["--target", "strength", "--budget", "0"], "--budget"),
     ],
 )

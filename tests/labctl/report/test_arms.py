@@ -44,7 +44,7 @@ def test_a_move_is_a_reason_that_comes_or_goes_not_one_that_counts_on(
     by_evidence: Callable[..., View],
 ) -> None:
     found = moves(shared(by_evidence(SEEN).state))
-    assert [m.experiment.id for m in found] == ["e0002", "e0004", "e0005", "e0007"]
+    assert [m.experiment.id for m in found] == ["e0002", "e0004", "e0005", "e0007", "e0008"]
     assert found[1].came == ("the surrogate is a lookup table, so little rests on it",)
     assert found[2].came == ("nothing better for 12 results",)
     assert set(found[3].came) == {
@@ -53,6 +53,8 @@ def test_a_move_is_a_reason_that_comes_or_goes_not_one_that_counts_on(
         "predictions widened 1.5 times",
     }
     assert "nothing better for 13 results" in found[3].went
+    assert found[1].went == ()
+    assert (found[4].came, found[4].went) == (("2 unexplained surprises",), ())
     # The shares of two moments are compared as distributions: half the sum of all differences.
     before, after = (shares(SEEN[i], FLOORS).of for i in (1, 2))
     assert found[1].by == pytest.approx(sum(max(0.0, after[a] - before.get(a, 0.0)) for a in after))

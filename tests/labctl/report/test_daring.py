@@ -45,7 +45,7 @@ def bold(view_from: Callable[..., View], row: Callable[..., Any], campaign: dict
 
 
 def test_outcomes_count_in_the_campaigns_own_median_miss(bold: View) -> None:
-    found = daring(bold.config, bold.state, better(bold.config, bold.state))
+    found = daring(bold.config, bold.state, better(bold.config, bold.state, []))
     assert [d.idea for d in found] == pytest.approx([i / 7 for i in range(8)])
     # By definition half of the misses lie below the median.
     assert [d.outcome > 0.5 for d in found] == [False] * 4 + [True] * 4

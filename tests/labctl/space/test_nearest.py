@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from labctl.law import read_rule
-from labctl.space import Categorical, Condition, Continuous, Forbidden, Integer, Linear, Mixture, Space
+from labctl.space import (
+    Categorical,
+    Condition,
+    Continuous,
+    Forbidden,
+    Integer,
+    Linear,
+    Mixture,
+    Space,
+    Sparse,
+    sample,
+)
 
 
 def amount(step: float | None = None, high: float = 10.0) -> Continuous:
@@ -71,6 +82,51 @@ def test_under_a_rule_it_lies_close_by() -> None:
     assert x * y <= 20
     # The nearest point of the hyperbola is about 0.38 g away.
     assert np.hypot(x - 5, y - 4.5) < 0.8
+
+
+def crowded() -> Space:
+    """A mixture of one smooth part, held by an equality, and three in steps, of which a rule binds one."""
+    parameters = {
+        "heat": Continuous(unit="gram", low=12.39, high=62.91),
+        "smooth": amount(high=20),
+        "fine": amount(0.05, high=100),
+        "finer": amount(0.05, high=5),
+        "coarse": Continuous(unit="gram", low=0, high=100, step=1, origin=0.5),
+    }
+    return Space(
+        parameters,
+        {"m": Mixture(parts=("smooth", "fine", "finer", "coarse"), total=125.69, unit="gram", max_parts=4)},
+        constraints=(Linear(terms={"smooth": 1}, equals=5.14, unit="gram"),),
+        sparse=(Sparse(parameters=("coarse", "smooth"), least=4.626, unit="gram"),),
+        rules=(read_rule("heat * finer <= 40.5", parameters),),
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_is_found_where_a_step_aside_breaks_a_sum(seed: int) -> None:
+    """To keep the rule, one part in steps must give to another, which no part can do by itself."""
+    space = crowded()
+    wish = np.random.default_rng(seed).random(space.width)
+    found = space.nearest_lawful(wish)
+    assert found is not None
+    assert space.problems(found) == ()
+    assert space.askable([found]).all()
+    # Nearer than what drawing finds: it gives way by no more than the rule asks for.
+    drawn = space.encode(sample(space, 40, np.random.default_rng(seed)))
+    apart = np.linalg.norm(space.encode([found])[0] - wish)
+    assert apart < np.linalg.norm(drawn - wish, axis=1).min()
+
+
+def test_it_is_found_where_only_drawing_finds_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way from a drawn recipe to the wish is gone as far as the laws let it."""
+    monkeypatch.setattr("labctl.space.nearest._projected", lambda *_: None)
+    space = crowded()
+    wish = np.full(space.width, 0.9)
+    found = space.nearest_lawful(wish)
+    assert found is not None
+    assert space.problems(found) == ()
+    known = np.linalg.norm(space.encode(space.landmarks) - wish, axis=1)
+    assert np.linalg.norm(space.encode([found])[0] - wish) <= known.min()
 
 
 def test_none_where_nothing_is_lawful() -> None:

@@ -1,5 +1,6 @@
 """A stranger's table as a study: its goal is no feature, and texts in place of numbers are failures."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,45 @@ def test_a_column_without_any_value_is_named(tmp_path: Path) -> None:
 def test_without_a_goal_the_columns_are_listed_whatever_stands_in_them(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="--target: say which column is meant, one of x, hardness"):
         find_study(written(tmp_path, "x,hardness (HV)\n1,5\n2,cracked\n3,6\n4,7\n5,8\n6,9\n"), goal=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "note,y\n" + "".join(f'"a\nb{i % 3}",{i}\n' for i in range(30)),
+            "films.csv: column 'note' has the choice 'a\\nb0', which holds a control character; remove it",
+        ),
+        (
+            "x,y\n" + "".join(f"{i},word {i}\n" for i in range(30)),
+            "films.csv: column 'y' holds 30 different texts, and at most 12 can be classes",
+        ),
+        (
+            "x,y\n" + "".join(f"{i},>{i % 2}\n" for i in range(30)),
+            "films.csv: column 'y' holds bounds only, such as '>0'",
+        ),
+    ],
+)
+def test_what_no_study_can_be_made_of_is_one_sentence_with_the_file(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        find_study(written(tmp_path, text), goal="y")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_of_formulas_that_are_none_says_so(tmp_path: Path) -> None:
+    rows = "".join(f"{('Xx2O', 'H0', 'Zz')[i % 3]},{i}\n" for i in range(30))
+    study = find_study(written(tmp_path, f"composition,y\n{rows}"), goal="y")
+    assert "composition: taken as names, since 'Xx2O' is no chemical formula" in study.notes
+
+
+def test_a_packed_table_is_to_be_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv.gz"
+    path.write_bytes(gzip.compress(b"x,y\n1,2\n"))
+    with pytest.raises(RequestError, match="is compressed; unpack it first"):
+        find_study(str(path), goal="y")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def study_of(tmp_path_factory: pytest.TempPathFactory) -> StudyOf:
 
     def make(name: str, *, goal: str, every: dict[str, object]) -> Study:
         path = tmp_path_factory.mktemp(name) / f"{name}.csv"
-        rows = zip(*every.values(), strict=True)  # type: ignore[call-overload]
+        rows = zip(*every.values(), strict=True)
         lines = [",".join(every), *(",".join(map(str, row)) for row in rows)]
         path.write_text("\n".join(lines) + "\n", "utf-8")
         return of_table(read_table(path), goal=goal, name=name)

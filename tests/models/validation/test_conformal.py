@@ -14,13 +14,13 @@ from labctl_models.validation.conformal import cv_plus, upper_quantile, weighted
     ("n", "coverage", "place"), [(9, 0.9, 9), (19, 0.95, 19), (6, 0.5, 4), (6, 0.8, 6), (99, 0.9, 90)]
 )
 def test_the_quantile_counts_the_new_reading_too(n: int, coverage: float, place: int) -> None:
-    scores = np.random.default_rng(0).permutation(n) + 1.0
+    scores = np.arange(1.0, n + 1.0)[np.random.default_rng(0).permutation(n)]
     assert upper_quantile(scores, coverage) == place
 
 
 @pytest.mark.parametrize(("n", "coverage"), [(8, 0.9), (18, 0.95), (6, 0.9)])
 def test_too_few_scores_give_no_finite_interval(n: int, coverage: float) -> None:
-    assert upper_quantile(np.arange(n), coverage) == math.inf
+    assert upper_quantile(np.arange(float(n)), coverage) == math.inf
     low, high = cv_plus(np.zeros((2, 1)), np.arange(float(n)), np.zeros(n, dtype=np.intp), coverage)
     assert np.isneginf(low).all()
     assert np.isposinf(high).all()

@@ -20,7 +20,9 @@ def test_the_first_rung_spans_the_numbers_of_clusters() -> None:
     kinds = [[(split.kind, split.k, split.seed) for split in rung] for rung in plan.rungs]
     assert kinds[0][0] == ("shuffled", 5, 0)
     ks = [split.k for split in plan.regions if split.seed == 0]
-    assert [k for _, k, _ in kinds[0][1:]] == [ks[0], ks[len(ks) // 2], ks[-1]]
+    first = [k for _, k, _ in kinds[0][1:]]
+    assert sorted(first) == [ks[0], ks[len(ks) // 2], ks[-1]]
+    assert first == sorted(first, key=lambda k: abs(k - 6)), "a short race judges by some six clusters"
     run = [split for rung in plan.rungs for split in rung]
     assert len(set(run)) == len(run)
     assert all(split.accepted for split in run)

@@ -144,8 +144,56 @@ def test_who_needs_more_than_an_equal_share_of_the_first_rung_is_stopped() -> No
     greedy = found.entry("greedy")
     assert greedy.status == "stopped"
     assert "equal share" in greedy.reason
-    assert len(greedy.held_out) == 1
+    assert (greedy.cpu_s, len(greedy.held_out)) == (10.0, 0), "one fold is enough to know"
     assert found.entry("quick").status == "finished"
+    # 5 + 2 + 6 folds of the first rung, at 10 s and at 0.1 s.
+    assert found.needed_s == pytest.approx(131.3)
+
+
+@pytest.mark.parametrize("budget_s", [-5.0, 0.0, 0.5])
+def test_without_any_budget_yardsticks_and_the_cheap_are_judged_on_held_out_clusters(budget_s: float) -> None:
+    X, task, rungs = table()
+    clock = Clock()
+    cheap = [Candidate(f"cheap-{i}", Wrong(0.1 * i, clock.spend(0.01))) for i in range(2)]
+    slow = [Candidate(f"slow-{i}", Wrong(0.0, clock.spend(1.0 + i))) for i in range(2)]
+    found = race(task, X, rungs, [*BASELINES, *slow, *cheap], budget_s=budget_s, clock=clock)
+    status = {entry.name: entry.status for entry in found.entries}
+    assert [status[one.name] for one in slow] == ["stopped", "stopped"]
+    assert "share of what is left of the budget is 0.0 s" in found.entry("slow-0").reason
+    for name in ("mean", "nearest", "cheap-0", "cheap-1"):
+        assert status[name] == "finished"
+        assert {split.kind for split in found.entry(name).held_out} == {"shuffled", "loco"}
+    assert found.cpu_s < 4.0
+
+
+def test_who_slows_down_within_a_split_that_decides_is_stopped_there() -> None:
+    X, task, rungs = table()
+    clock, fits = Clock(), count()
+
+    def slower_and_slower() -> None:
+        clock.now += 0.1 if next(fits) == 0 else 20.0
+
+    slows_down = Wrong(0.0, slower_and_slower)
+    runners = [*BASELINES, Candidate("ridge", Ridge()), Candidate("later", slows_down)]
+    found = race(task, X, rungs, runners, budget_s=10.0, clock=clock)
+    assert found.entry("later").status == "stopped"
+    assert "spent after 2 of its 5 folds" in found.entry("later").reason
+    assert {split.kind for split in found.entry("ridge").held_out} == {"shuffled", "loco"}
+
+
+def test_a_fit_to_few_rows_tells_that_a_fold_cannot_be_paid_for() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((600, 2))
+    task, split = Task(X[:, 0]), shuffled(X)
+    clock = Clock()
+    costly = Candidate("costly", Wrong(0.0, clock.spend(10.0)))
+    found = race(
+        task, X, [[split]], [*BASELINES, Candidate("ridge", Ridge()), costly], budget_s=15.0, clock=clock
+    )
+    # A warm-up and a fit to 200 of 480 rows, both of 10 s here: 24 s or more for a fold.
+    assert found.entry("costly").reason == "One fold would take it 24.0 s or more; 0.0 s are left."
+    assert found.entry("costly").cpu_s == 20.0
+    assert found.entry("ridge").status == "finished"
 
 
 @settings(max_examples=50, deadline=None)
