@@ -115,6 +115,9 @@ class CampaignModel(RecipesConfig):
     purpose: str = Field(default="", description="what the campaign is to find out, for people")
     candidates: CandidatesConfig | None = None
     objectives: dict[Name, Objective] = Field(min_length=1, max_length=100)
+    main: Name | None = Field(
+        default=None, description="the goal that progress is shown by; the first of the file unless given"
+    )
     instrument: InstrumentConfig
     fidelities: dict[Name, FidelityConfig] = Field(
         default_factory=dict, max_length=10, description="cheaper measurements that may stand in for the goal"
@@ -128,6 +131,17 @@ class CampaignModel(RecipesConfig):
     stop: tuple[StopRule, ...] = Field(default=(), max_length=20)
     retries: RetryConfig = RetryConfig()
     seed: Whole = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _main_is_named(cls, data: object) -> object:
+        # The ledger sorts its keys, so which goal came first has to be said.
+        objectives = data.get("objectives") if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not isinstance(objectives, dict) or data.get("main") is not None:
+            return data
+        goals = (n for n, o in objectives.items() if isinstance(o, dict) and o.get("goal") != "observe")
+        first = next(goals, None)
+        return data if not isinstance(first, str) else {**data, "main": first}
 
     @field_validator("parameters", "objectives", "mixtures")
     @classmethod
@@ -147,6 +161,8 @@ class CampaignModel(RecipesConfig):
             raise ValueError(
                 "objectives: none has a goal; give at least one goal: maximize, minimize or target"
             )
+        if self.main is not None and self.main not in wanted:
+            raise ValueError(f"main: {self.main} is no goal; choose among {', '.join(wanted)}")
         self.check_laws(self.strategy.fixed)
         self._check_instrument()
         if self.law is not None:
@@ -253,13 +269,15 @@ class CampaignConfig:
 
     @property
     def goal(self) -> tuple[str, Objective]:
-        """Name and objective of the first quantity that is optimised, which progress is shown by."""
-        return next((n, o) for n, o in self.model.objectives.items() if o.wanted)
+        """Name and objective of the optimised quantity that progress is shown by."""
+        return next(iter(self.goals.items()))
 
     @property
     def goals(self) -> Mapping[str, Objective]:
-        """All quantities that are optimised, in the file's order."""
-        return {n: o for n, o in self.model.objectives.items() if o.wanted}
+        """All quantities that are optimised, the main one first and the others in the file's order."""
+        wanted = {n: o for n, o in self.model.objectives.items() if o.wanted}
+        main = self.model.main
+        return wanted if main not in wanted else {str(main): wanted[str(main)], **wanted}
 
     @property
     def limited(self) -> Mapping[str, Objective]:

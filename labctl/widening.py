@@ -6,18 +6,22 @@ from labctl.config import CampaignConfig
 from labctl.scores import scored
 from labctl.state import CampaignState
 
+CALM = 25
+"""Results without an alarm after which the alarms before them are forgotten."""
+
 
 def widening(config: CampaignConfig, state: CampaignState) -> float:
     """By what factor predictions are widened, because those written before were too sure of themselves.
 
     1 until the anytime-valid alarm on the coverage of the goal's predictions. After an alarm the factor
     grows so that the past intervals would have covered as often as they promised, and later predictions,
-    which are written with it, are watched anew.
+    which are written with it, are watched anew. Once ``CALM`` results came without another alarm they decide
+    instead: a surrogate that a few early results misled is not doubted for ever.
     """
     results = scored(config, state)
     if not results:
         return 1.0
-    from labctl_models.audit.prospective import watch  # noqa: PLC0415 - scipy takes a moment to import
+    from labctl_models.audit.prospective import inflation, watch  # noqa: PLC0415 - scipy takes a moment to import
 
     factor, start = 1.0, 0
     while start < len(results):
@@ -33,4 +37,7 @@ def widening(config: CampaignConfig, state: CampaignState) -> float:
         told = watch(y[: seen.alarm_at], mean[: seen.alarm_at], sd[: seen.alarm_at])
         factor *= told.inflation
         start += seen.alarm_at
+    calm = results[start:]
+    if factor > 1.0 and len(calm) >= CALM:
+        factor = min(factor, inflation(np.array([s.z * s.predicted.widened for s in calm])))
     return factor

@@ -34,7 +34,7 @@ LONGEST_DETAIL = 100
 _SMALL = 0.39
 """The severity of what is told without being held against the table."""
 _MEDIAN_OF_CHI2 = 0.4549364
-_SPREAD = "recipes spread evenly over its ranges"
+_SPREAD = "recipes spread evenly over the table's ranges"
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +127,6 @@ def audit_target(
         from labctl.view import look  # noqa: PLC0415 - only for campaigns
 
         view = look(path, folder)
-        if goal is not None and goal != view.config.goal[0]:
-            raise RequestError(
-                f"a campaign is audited for its own goal, {view.config.goal[0]}; leave it out", key="--target"
-            )
-    elif folder is not None:
-        raise RequestError(f"is for campaigns, and {target} is a table; leave it out", key="--folder")
     study = find_study(target, goal=goal, folder=folder, every_row=True)
     others = () if view is not None else _measured_with(path, study.goal)
     found = audit_study(study, asked, seed=seed, view=view, outcomes=others, progress=progress)
@@ -259,6 +253,8 @@ def _named(finding: "Finding", study: Study, prepared: Prepared) -> "Finding":
     title, prefix = finding.title, "outcome: "
     if title.startswith(prefix):
         title = f"{study.goal}: {title.removeprefix(prefix)}"
+    if finding.id == "selection.no_failures" and len(study.classes) == 1:
+        title = f"Every one of the {len(study.y):,} rows has {study.goal} = {study.classes[0]}"
     if finding.id == "anomalies.outcomes":
         rows = np.asarray(finding.detail["rows"])
         title = title.replace(f"row {int(rows[0]) + 1} ", f"{study.ids[int(rows[0])]} ")

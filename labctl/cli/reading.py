@@ -37,17 +37,26 @@ def report(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.html", help="Beside the ledger unless given."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A page (.html), or a picture (.png, .svg).",
+        ),
     ] = None,
     folder: Folder = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write one page with plots that opens without a network."""
+    """Write one page with plots that opens without a network, or one picture for a talk."""
     from labctl.report import write_report  # noqa: PLC0415 - commands import what they need
+    from labctl.report.picture import picture  # noqa: PLC0415
 
     view = _view(file, folder)
     path = output if output is not None else view.ledger.parent / "report.html"
-    write_report(view, path)
+    if path.suffix.lower() in (".png", ".svg"):
+        picture(view, path)
+    else:
+        write_report(view, path)
     give(
         Answer({**view.summary.as_json(), "report": str(path)}, lambda: typer.echo(str(path))),
         as_json=as_json,

@@ -14,6 +14,9 @@ from labctl_drivers.protocol import Recipe
 Floats = NDArray[np.float64]
 _TIGHTER = 3e-7
 """What a solver may miss an inequality by; smooth numbers are kept so far from it where there is room."""
+_EXACTLY = 1e-12
+"""What adding doubles leaves of a sum whose largest term is 1."""
+_POLISHES = 4
 _BEYOND = 1e-6
 """How far beyond the end of a forbidden interval a smooth number is put, as a share of its range."""
 
@@ -114,6 +117,7 @@ class Numbers:
             recipe: with the choices that are wished.
             cuts: further laws, each a row over the k columns and what its sum may be at most.
         """
+        nearest = None
         for tighter in (_TIGHTER, 0.0):
             programme = self._programme(target, recipe, tighter)
             for row, most in cuts:
@@ -121,10 +125,38 @@ class Numbers:
             found = programme.solved()
             if found is not None:
                 choices = programme.chosen(found)
-                return self.put(recipe, found[: len(self.names)], choices)
+                at = self._polished(self.columns(self.put(recipe, found[: len(self.names)], choices)))
+                nearest = self.put(recipe, at, choices)
+                if not self._broken(at)[1].any():
+                    break
             if not self._smooth.any() or not len(self.system.A_ub):
                 break
-        return None
+        return nearest
+
+    def _broken(self, x: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """By how much the sums of these columns miss their laws, equalities first, and which miss them."""
+        system = self.system
+        off = np.concatenate([system.A_eq @ x - system.b_eq, np.maximum(system.A_ub @ x - system.b_ub, 0.0)])
+        return off, np.abs(off) > _EXACTLY
+
+    def _polished(self, x: Floats) -> Floats:
+        """The same columns, the smooth ones moved by what a solver's tolerance has left of broken sums.
+
+        By the least squares that put the broken inequalities onto their limits and keep the equalities.
+        """
+        laws = np.vstack([self.system.A_eq, self.system.A_ub])
+        equal = np.arange(len(laws)) < len(self.system.A_eq)
+        for rim in (_BEYOND, -1.0):  # what lies at an end stays there, unless the others cannot do it
+            tried = x.copy()
+            for _ in range(_POLISHES):
+                off, broken = self._broken(tried)
+                if not broken.any():
+                    return tried
+                free = self._smooth & self.moving & (tried > rim) & (tried < 1.0 - rim)
+                held = np.ix_(broken | equal, free)
+                tried[free] -= np.linalg.lstsq(laws[held], off[broken | equal], rcond=None)[0]
+                tried[free] = np.clip(tried[free], 0.0, 1.0)
+        return x
 
     @cached_property
     def _smooth(self) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.space.quiet import off_stdout
 from labctl_drivers.protocol import Setting
 
 Floats = NDArray[np.float64]
@@ -80,13 +81,14 @@ class Programme:
         cost[self.k : 2 * self.k] = 1.0
         cost[list(self.costs)] = list(self.costs.values())
         low, high = (np.array([row[i] for row in self.rows]) for i in (1, 2))
-        found = milp(
-            cost,
-            constraints=LinearConstraint(A, low, high),
-            bounds=Bounds(np.zeros(size), np.array(self.upper)),
-            integrality=np.array(self.whole, dtype=float),
-            options={"node_limit": _MOST_NODES},
-        )
+        with off_stdout():
+            found = milp(
+                cost,
+                constraints=LinearConstraint(A, low, high),
+                bounds=Bounds(np.zeros(size), np.array(self.upper)),
+                integrality=np.array(self.whole, dtype=float),
+                options={"node_limit": _MOST_NODES},
+            )
         return None if found.x is None else np.asarray(found.x, dtype=np.float64)
 
     def chosen(self, solution: Floats) -> dict[str, str]:

@@ -46,13 +46,13 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> list[Recipe]:
     """Draw n recipes at random: uniformly over the pool, or over what the laws allow.
 
     Where no sum must be met, recipes are drawn freely and the lawful ones kept. Continuous parameters under
-    linear laws are drawn by a hit-and-run walk over their polytope; a mixture with ``max_parts`` first
-    draws which parts are used, each subset being as likely as any other. Where whole numbers, levels, steps
-    or logarithmic scales make that fail, all numbers are drawn from the laws' polytope in their own scale
-    and rounded; where that fails too, the lawful recipes nearest to such draws are computed. Where rules
-    or forbidden combinations leave little, the first lawful recipes are looked for along the tangents of the
-    rules, then by descent, and the others by walks that start from those. Every recipe is lawful after it was rounded to what the
-    instrument can set.
+    linear laws are drawn by a hit-and-run walk over their polytope; a mixture with ``max_parts`` first draws
+    which parts are used, each subset being as likely as any other. Where whole numbers, levels, steps or
+    logarithmic scales make that fail, all numbers are drawn from the laws' polytope in their own scale and
+    rounded; where that fails too, the lawful recipes nearest to such draws are computed. Where rules or
+    forbidden combinations leave little, the first lawful recipes are looked for along the tangents of the
+    rules, then by descent, and the others by walks that start from those. Every recipe is lawful after it was
+    rounded to what the instrument can set.
 
     Raises:
         NoRecipeError: the laws leave nothing to draw, or nothing that was found.

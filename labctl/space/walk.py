@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.space.quiet import off_stdout
+
 Floats = NDArray[np.float64]
 
 _WALK_STEPS = 40
@@ -38,15 +40,16 @@ def walk(
     limits = np.concatenate([b_ub, np.ones(d), -lower])
     inside = null_space(A_eq) if len(A_eq) else np.eye(d)
     reach = np.linalg.norm(walls @ inside, axis=1)
-    solution = linprog(
-        np.concatenate([np.zeros(d), [-1.0]]),
-        A_ub=np.hstack([walls, reach[:, None]]),
-        b_ub=limits,
-        A_eq=np.hstack([A_eq, np.zeros((len(A_eq), 1))]) if len(A_eq) else None,
-        b_eq=b_eq if len(A_eq) else None,
-        # A single point has no ball, and without a bound its radius would grow for ever.
-        bounds=[(None, None)] * d + [(0, d)],
-    )
+    with off_stdout():
+        solution = linprog(
+            np.concatenate([np.zeros(d), [-1.0]]),
+            A_ub=np.hstack([walls, reach[:, None]]),
+            b_ub=limits,
+            A_eq=np.hstack([A_eq, np.zeros((len(A_eq), 1))]) if len(A_eq) else None,
+            b_eq=b_eq if len(A_eq) else None,
+            # A single point has no ball, and without a bound its radius would grow for ever.
+            bounds=[(None, None)] * d + [(0, d)],
+        )
     if not solution.success:
         return None
     x = np.tile(solution.x[:d], (n, 1))
@@ -78,14 +81,15 @@ def _corners(
 
     found = []
     for direction in rng.standard_normal((n, walls.shape[1])):
-        solution = linprog(
-            direction,
-            A_ub=walls,
-            b_ub=limits,
-            A_eq=A_eq if len(A_eq) else None,
-            b_eq=b_eq if len(A_eq) else None,
-            bounds=(None, None),
-        )
+        with off_stdout():
+            solution = linprog(
+                direction,
+                A_ub=walls,
+                b_ub=limits,
+                A_eq=A_eq if len(A_eq) else None,
+                b_eq=b_eq if len(A_eq) else None,
+                bounds=(None, None),
+            )
         if solution.success:
             found.append(solution.x)
     return np.array(found).reshape(-1, walls.shape[1])

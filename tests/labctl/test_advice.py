@@ -101,7 +101,10 @@ def test_vetoes_speak_against_what_meets_all_their_conditions(config: CampaignCo
 @pytest.mark.parametrize(
     ("advice", "said"),
     [
-        ({"prior": {"dosis": {"near": 1, "within": 1}}}, "advice.prior.dosis: no such parameter; there are dose"),
+        (
+            {"prior": {"dosis": {"near": 1, "within": 1}}},
+            "advice.prior.dosis: no such parameter; there are dose",
+        ),
         ({"prior": {"dose": {"near": 1}}}, "needs near and within for a number"),
         ({"prior": {"dose": {"water": 1}}}, "advice.prior.dose: needs near and within for a number"),
         ({"prior": {"dose": {"near": 11, "within": 1}}}, "advice.prior.dose: "),
@@ -109,8 +112,14 @@ def test_vetoes_speak_against_what_meets_all_their_conditions(config: CampaignCo
         ({"prior": {"solvent": {"near": 1, "within": 1}}}, "advice.prior.solvent: needs near and within"),
         ({"prior": {"solvent": {"wine": 1}}}, "advice.prior.solvent: "),
         ({"prior": {"solvent": {"water": 0}}}, "what must not be tried is a veto"),
-        ({"vetoes": [{"when": {"dosis": {"above": 1, "unit": "gram"}}, "because": "x"}]}, "dosis: is no parameter"),
-        ({"vetoes": [{"when": {"dose": {"above": 1, "unit": "meter"}}, "because": "x"}]}, "advice.vetoes.0.when"),
+        (
+            {"vetoes": [{"when": {"dosis": {"above": 1, "unit": "gram"}}, "because": "x"}]},
+            "dosis: is no parameter",
+        ),
+        (
+            {"vetoes": [{"when": {"dose": {"above": 1, "unit": "meter"}}, "because": "x"}]},
+            "advice.vetoes.0.when",
+        ),
         ({"vetoes": [{"when": {"solvent": "wine"}, "because": "x"}]}, "advice.vetoes.0.when"),
         ({"vetoes": [{"when": {"solvent": "no"}, "because": ""}]}, "because"),
         ({"doubt": 0.6}, "advice.doubt: is 0.6"),

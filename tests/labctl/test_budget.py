@@ -13,7 +13,9 @@ def test_a_time_has_its_unit(text: str, seconds: float) -> None:
     assert seconds_in(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "10", "min", "0 s", "-1 s", "nan s", "inf s", "1 gram", "ten min", "1e308 year"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "min", "0 s", "-1 s", "nan s", "inf s", "1 gram", "ten min", "1e308 year"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no time"):
         seconds_in(text)

@@ -9,8 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from labctl.bench import set_up
-from labctl.campaign import Campaign
 from labctl.budget import seconds_in
+from labctl.campaign import Campaign
 from labctl.config import json_schema, load_config
 from labctl.errors import RequestError
 from labctl.starter import configs_folder

@@ -146,3 +146,68 @@ def test_a_setting_reached_on_another_planet_is_none(config: CampaignConfig) -> 
 def test_text_that_no_file_can_hold_is_mended(config: CampaignConfig) -> None:
     failure = ExperimentFailed(FailureKind.INSTRUMENT_FAULT, "door \ud800 open", stage="set")
     assert outcome(failure, config, source="bench").message == "door ? open"
+
+
+@pytest.fixture
+def two(hand_campaign: Callable[..., Path]) -> CampaignConfig:
+    """Two goals, a quantity with a limit, and one that is only observed."""
+    objectives = {
+        "hardness": {"goal": "maximize", "unit": "MPa"},
+        "roughness": {"goal": "minimize", "unit": "nm"},
+        "width": {"goal": "observe", "unit": "um", "at_most": 20},
+        "mass": {"goal": "observe", "unit": "gram"},
+    }
+    return load_config(hand_campaign(objectives=objectives))
+
+
+def test_one_of_two_goals_is_a_result_that_says_what_it_lacks(two: CampaignConfig) -> None:
+    told = outcome(Reading({"hardness": 3.0, "roughness": math.nan, "width": 9.0}, {}), two, source="x")
+    assert (told.status, told.kind, told.values) == ("measured", None, {"hardness": 3.0, "width": 9.0})
+    assert told.message == "roughness is nan"
+    # What could not be believed is kept as it came.
+    assert told.raw == {"roughness": "nan"}
+    limited = outcome(Reading({"hardness": 3.0, "roughness": 1.0}, {}), two, source="x")
+    assert (limited.status, limited.message) == ("measured", "the instrument gave no width")
+    whole = outcome(Reading({"hardness": 3.0, "roughness": 1.0, "width": 9.0}, {}), two, source="x")
+    assert (whole.status, whole.message, whole.raw) == ("measured", "", {})
+
+
+def test_without_any_goal_it_is_a_bad_reading_that_names_them_all(two: CampaignConfig) -> None:
+    told = outcome(Reading({"width": 9.0, "roughness": math.inf}, {}), two, source="x")
+    assert (told.status, told.kind) == ("failed", FailureKind.BAD_READING)
+    assert told.message == "the instrument gave no hardness; roughness is inf"
+    assert told.values == {"width": 9.0}
+
+
+READS = {"hardness": "quick_hv", "roughness": "hardness"}
+
+
+def test_a_stand_in_is_heard_under_its_own_names(two: CampaignConfig) -> None:
+    # Its "hardness" is our roughness; its "roughness" is nobody's.
+    reading = Reading(
+        {"quick_hv": 100.0, "hardness": 2.0, "roughness": 77.0, "mass": 1.0},
+        {"quick_hv": "HV", "hardness": "um", "roughness": "minute"},
+    )
+    told = outcome(reading, two, source="x", reads=READS)
+    assert told.values == {
+        "hardness": pytest.approx(980.665),
+        "roughness": pytest.approx(2000.0),
+        "mass": 1.0,
+    }
+
+
+def test_bounds_of_a_stand_in_are_renamed_too(two: CampaignConfig) -> None:
+    failure = ExperimentFailed(
+        FailureKind.CENSORED,
+        "too hard",
+        stage="measure",
+        reading=Reading({"quick_hv": 160.0}, {"quick_hv": "HV"}),
+        bounds={"quick_hv": Bound(low=160.0), "roughness": Bound(high=1.0)},
+    )
+    told = outcome(failure, two, source="x", reads=READS)
+    assert told.bounds.keys() == {"hardness"}
+    assert told.bounds["hardness"].low == pytest.approx(160 * 9.80665)
+    assert told.values == {"hardness": pytest.approx(160 * 9.80665)}
+    late = answered(Answer("failed", failure=failure), two, source="x", reads=READS)
+    assert late is not None
+    assert late.bounds == told.bounds

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import RequestError
-from labctl.files import write_whole
+from labctl.files import may_write, write_whole
 from labctl.ledger import Ledger
 
 PAGE = "<!DOCTYPE html><title>report</title>"
@@ -78,3 +78,17 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.html")
     with pytest.raises(RequestError, match="pipe or a device"):
         write_whole(tmp_path / "a.html", PAGE)
+
+
+def test_it_is_known_beforehand_whether_a_page_may_be_written(tmp_path: Path) -> None:
+    may_write(tmp_path / "new.html", ".html")
+    page, table, folder = tmp_path / "old.html", tmp_path / "table.html", tmp_path / "folder.html"
+    page.write_text("<!doctype html><p>old", "utf-8")
+    table.write_text("a,b\n1,2\n", "utf-8")
+    folder.mkdir()
+    may_write(page, ".html")
+    for path in (table, folder, tmp_path / "page.png", tmp_path / "nowhere" / "page.html", Path()):
+        with pytest.raises(RequestError):
+            may_write(path, ".html")
+    assert table.read_text("utf-8") == "a,b\n1,2\n"
+    assert not (tmp_path / "new.html").exists()

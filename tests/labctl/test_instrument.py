@@ -35,7 +35,10 @@ def refused(file: Path) -> str:
     [
         ({"fidelities": fidelities("target")}, "fidelities.target: this name belongs to the instrument"),
         ({"fidelities": {"r": {"instrument": {**CHEAP, "cost": None}}}}, "fidelities.r.instrument.cost"),
-        ({"fidelities": {"r": {"instrument": {"kind": "hand", "cost": {"each": 1}}}}}, "kind: hand is a person"),
+        (
+            {"fidelities": {"r": {"instrument": {"kind": "hand", "cost": {"each": 1}}}}},
+            "kind: hand is a person",
+        ),
         ({"fidelities": fidelities(reads={"hight": "h"})}, "fidelities.rough.reads.hight: no such objective"),
         ({"instrument": {**TARGET, "cost": None}, "fidelities": fidelities()}, "instrument.cost: is needed"),
         (
@@ -53,7 +56,10 @@ def refused(file: Path) -> str:
             },
             "fidelities: serve one goal without limits",
         ),
-        ({"budget": {"cost": 5}, "instrument": {**TARGET, "cost": None}}, "budget.cost: needs instrument.cost"),
+        (
+            {"budget": {"cost": 5}, "instrument": {**TARGET, "cost": None}},
+            "budget.cost: needs instrument.cost",
+        ),
     ],
 )
 def test_what_cannot_stand_in_is_refused_in_one_sentence(
@@ -200,8 +206,7 @@ def test_a_controller_that_dies_under_a_stand_in_asks_that_instrument(
 
         dying.setattr("labctl.campaign.outcome", die)
         with pytest.raises(Died):
-            for _ in range(12):
-                campaign.step()
+            campaign.run(experiments=12)
         lost = campaign.state.pending[0]
         assert (lost.status, lost.intents[-1].time_limit_s) == ("running", 420)
     with Campaign.open(file) as campaign:

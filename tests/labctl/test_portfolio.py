@@ -58,7 +58,13 @@ def test_more_of_a_doubt_moves_more() -> None:
 
 def test_the_evidence_is_said_in_words() -> None:
     seen = Evidence(
-        results=40, verdict="lookup table", since_better=20, patience=10, surprises=1, widened=1.3, covered=0.2
+        results=40,
+        verdict="lookup table",
+        since_better=20,
+        patience=10,
+        surprises=1,
+        widened=1.3,
+        covered=0.2,
     )
     said = shares(seen, FLOORS).because
     for words in (

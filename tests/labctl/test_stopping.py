@@ -33,7 +33,7 @@ def campaign(goals: str = "up", **rules: object) -> dict[str, Any]:
 def ended(
     view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
 ) -> Callable[..., View]:
-    """Give ``ended(campaign, [1.0, None, ...])``: these values of y in turn, None for a failure."""
+    """Give ``ended(campaign, [1.0, None, ...])``: these values of y, None for a failure."""
 
     def write(told: dict[str, Any], ys: Sequence[float | None], zs: Sequence[float] = ()) -> View:
         done = []
@@ -56,19 +56,19 @@ def test_the_budget_counts_everything_but_what_was_rejected(ended: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("goals", "target", "unit", "far", "there"),
+    ("goals", "target", "far", "there"),
     [
-        ("up", 9, "mm", 8.9, 9.0),
-        ("up", 0.9, "cm", 8.9, 9.0),
-        ("down", 2, "mm", 2.1, 2.0),
-        ("near", 0.5, "mm", 5.6, 5.4),
-        ("near", 0.05, "cm", 4.4, 4.6),
+        ("up", {"value": 9, "unit": "mm"}, 8.9, 9.0),
+        ("up", {"value": 0.9, "unit": "cm"}, 8.9, 9.0),
+        ("down", {"value": 2, "unit": "mm"}, 2.1, 2.0),
+        ("near", {"value": 0.5, "unit": "mm"}, 5.6, 5.4),
+        ("near", {"value": 0.05, "unit": "cm"}, 4.4, 4.6),
     ],
 )
-def test_the_target_is_a_value_or_how_near_to_the_goals_own(  # noqa: PLR0913 - a table
-    ended: Callable[..., View], goals: str, target: float, unit: str, far: float, there: float
+def test_the_target_is_a_value_or_how_near_to_the_goals_own(
+    ended: Callable[..., View], goals: str, target: dict[str, object], far: float, there: float
 ) -> None:
-    told = campaign(goals, budget={"target": {"value": target, "unit": unit}})
+    told = campaign(goals, budget={"target": target})
     assert not target_reached((view := ended(told, [far])).config, view.state)
     assert why(ended(told, [far, there])) == ("finished", "the target is reached")
 
@@ -123,7 +123,7 @@ def test_what_never_kept_a_limit_does_not_stagnate(ended: Callable[..., View]) -
 def hopeful(
     view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
 ) -> Callable[..., View]:
-    """Give ``hopeful(rule, [(mean, sd, result), ...])``: after a first result of 10, what improve expected."""
+    """Give ``hopeful(rule, [(mean, sd, result), ...])``: after a result of 10, what it said."""
 
     def write(rule: dict[str, Any], said: Sequence[tuple[float, float, float]], **other: object) -> View:
         done = [(asked({"x": 0}, arm="initial"), came(y=10))]

@@ -225,10 +225,23 @@ def _few(draw: st.DrawFn, made: Made) -> None:
         made.laws[f"few {len(made.laws)}"] = lambda r: sum(r[name] > 0 for name in chosen) <= most
     if amounts and draw(st.booleans()):
         least = min(amounts) * draw(st.sampled_from([0.25, 0.9]))
-        law |= {"least": least, "unit": "gram"}
-        made.laws[f"least {len(made.laws)}"] = lambda r: all(r[n] == 0 or r[n] >= least for n in chosen)
+        # One that cannot be so much is refused when the file is read.
+        if all(least <= _most(made, name) for name in chosen):
+            law |= {"least": least, "unit": "gram"}
+            made.laws[f"least {len(made.laws)}"] = lambda r: all(r[n] == 0 or r[n] >= least for n in chosen)
     if len(law) > 1:
         made.file.setdefault("at_most_nonzero", []).append(law)
+
+
+def _most(made: Made, name: str) -> float:
+    """The largest number that may be asked for."""
+    told = made.file["parameters"][name]
+    if "levels" in told:
+        return float(told["levels"][-1])
+    if "step" not in told:
+        return float(told["high"])
+    step, origin = Decimal(repr(told["step"])), Decimal(repr(told.get("origin", told["low"])))
+    return float(origin + step * int((Decimal(repr(told["high"])) - origin) / step))
 
 
 def _ban(draw: st.DrawFn, made: Made) -> None:

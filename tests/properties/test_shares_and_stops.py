@@ -182,10 +182,10 @@ def test_nothing_is_proposed_against_a_veto_but_to_measure_it(
 ) -> None:
     strategy: dict[str, Any] = {"initial": 1, **({} if arm is None else {"arms": {arm: 1}})}
     told = config(strategy=strategy, advice={"vetoes": against, "doubt": 0.3})
-    done: list[tuple[Proposal, Outcome | None]] = []
-    for i in range(results):
-        # Results where vetoes speak against the recipe too, the best among them.
-        done.append((asked(x=1.5 * i, s="abc"[i % 3], arm="expert"), came(2.0 * i)))
+    # Results where vetoes speak against the recipe too, the best among them.
+    done: list[tuple[Proposal, Outcome | None]] = [
+        (asked(x=1.5 * i, s="abc"[i % 3], arm="expert"), came(2.0 * i)) for i in range(results)
+    ]
     for _ in range(3):
         proposed = propose(told, told.space, state_of(done), seed=seed, allowed=lambda _recipe: True)
         if proposed is None:

@@ -209,8 +209,8 @@ class LeverageCheck:
                 id=self.name,
                 area=self.area,
                 severity=graded(share - usual, medium=BEYOND_MEDIUM, high=BEYOND_HIGH),
-                title=f"{share:.0%} of the candidates lie beyond the rows along a line that the rows hardly "
-                f"vary along, where {usual:.0%} of the rows do",
+                title=f"{share:.0%} of the candidates combine settings as hardly any row does, against "
+                f"{usual:.0%} of the rows themselves",
                 value=share,
                 expected=usual,
                 meaning="For these candidates even a straight-line model extrapolates: their leverage is "

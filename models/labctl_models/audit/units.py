@@ -111,7 +111,8 @@ def _explained(
     best: tuple[NDArray[np.intp], bool] | None = None
     for mark in marks.values():
         for sign in (1.0, -1.0):
-            beyond = outlying & (sign * off > 0.0)
+            # A milder outlier than half the mark is no witness against it; too many of them lie between.
+            beyond = outlying & (sign * off > 0.5 * mark)
             rows = np.flatnonzero(beyond & (np.abs(off - sign * mark) <= CLOSE * sd))
             between = np.count_nonzero((sign * off > edge) & (sign * off < mark - CLOSE * sd))
             apart = mark >= FAR * sd and between <= max(1.0, BETWEEN * len(rows))

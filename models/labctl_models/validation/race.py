@@ -90,6 +90,7 @@ class Race:
         cpu_s: Processor seconds of all.
         needed_s: Processor seconds in which all candidates would have run the whole first rung, judged by
             the folds that each has done.
+        cut_short: Whether the budget did not reach the whole first rung.
     """
 
     entries: tuple[Entry, ...]
@@ -97,6 +98,7 @@ class Race:
     missed: tuple[Split, ...]
     cpu_s: float
     needed_s: float
+    cut_short: bool
 
     def entry(self, name: str) -> Entry:
         """The entry of the candidate of that name."""
@@ -157,8 +159,8 @@ def race(
     all can be paid for on the splits that decide, the costliest are stopped, until the rest need no more
     than an equal share of what is left of `budget_s` processor seconds (what cheap ones leave over being
     shared by the others). Baselines, the cheapest candidate and whoever costs next to nothing are never
-    stopped. Any later split that would not fit into what is left ends the race for all. The first split is
-    always run.
+    stopped. Any later split that would not fit into what is left ends the race for all; in the first rung
+    only if it still does not after as many have been dropped as after a rung. The first split is always run.
     """
     course = _Course(task, X, seed, budget_s, clock, clock(), [_Runner(c) for c in candidates])
     course.pass_over()
@@ -166,6 +168,8 @@ def race(
     with one_thread():
         for number, rung in enumerate(rungs):
             for split in rung:
+                if not course.affords(split) and number == 0 and split not in course.deciding:
+                    _halve(course.runners, task, judge, behind_by=TIE)
                 if not course.affords(split):
                     return course.result(rungs)
                 course.run(split, sum(map(len, rungs)), progress)
@@ -327,7 +331,8 @@ class _Course:
         missed = tuple(split for rung in rungs for split in rung if split not in self.done)
         folds = sum(split.k for rung in rungs[:1] for split in rung)
         needed = sum(r.expected(folds) for r in self.runners if r.status not in {"failed", "passed over"})
-        return Race(entries, tuple(self.done), missed, self.clock() - self.began, needed)
+        cut_short = any(split in missed for rung in rungs[:1] for split in rung)
+        return Race(entries, tuple(self.done), missed, self.clock() - self.began, needed, cut_short)
 
 
 def equal_share(needs: Sequence[float], budget: float) -> float:

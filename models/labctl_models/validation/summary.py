@@ -83,7 +83,8 @@ def summarise(
     """The summary of a race over shuffled folds and, with `regions`, over clusters.
 
     Where a candidate was stopped or no cluster was reached, any verdict but "trusted" is undecided, and
-    `needed_s`, the budget with which that would not have happened, goes with it.
+    `needed_s`, the budget with which that would not have happened, goes with it; so it does where a gain
+    cannot be told from chance and splits of the first rung were missed.
     """
     finished = [entry for entry in run.entries if entry.status == "finished"]
     alone = [entry for entry in finished if not entry.baseline]
@@ -112,7 +113,8 @@ def summarise(
         known = verdict.reason.replace(NOTHING, "")
         limit = f"Never judged, for want of time: {stopped}; a larger budget may change this."
         verdict = replace(verdict, reason=f"{known} {limit}")
-    if (stopped and verdict.level != "trusted") or (regions and kind != "loco"):
+    short = verdict.undecided and run.cut_short
+    if (stopped and verdict.level != "trusted") or short or (regions and kind != "loco"):
         verdict = replace(verdict, undecided=True, needed_s=needed_s)
     leader = next(entry for entry in entries if entry.name == best)
     found = {

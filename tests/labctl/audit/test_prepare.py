@@ -1,6 +1,8 @@
 """What the checks are given: success, candidates, cohorts, and what is left out with a note."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from labctl.audit.asked import Asked
 from labctl.audit.prepare import prepare
+from labctl.audit.run import audit_study, audit_target
 from labctl.errors import RequestError
 from labctl.target import find_study
 
@@ -53,12 +56,46 @@ def test_a_mixture_is_not_filled_with_recipes_that_break_its_law(tmp_path: Path)
 def test_a_column_that_is_the_outcome_again_is_left_out(sound_table: Tables) -> None:
     study = find_study(str(sound_table(3)), goal="yield", every_row=True)
     again = {**study.columns, "yield again": 2.0 * study.y + 1.0, "other": np.roll(study.y, 1)}
-    from dataclasses import replace  # noqa: PLC0415 - only here
-
     prepared = prepare(replace(study, columns=again), Asked(), seed=0)
     assert "yield again" not in prepared.table.columns
     assert "other" in prepared.table.columns
-    assert any(note.startswith("yield again says the same as yield") for note in prepared.notes)
+    assert prepared.computed == ("yield again",)
+
+
+def test_what_rises_with_the_outcome_is_told_as_computed_and_not_screened(sound_table: Tables) -> None:
+    study = find_study(str(sound_table(3)), goal="yield", every_row=True)
+    again = {**study.columns, "logged yield": np.exp(study.y / 20.0)}
+    audited = audit_study(replace(study, columns=again), seed=0)
+    told = next(f for f in audited.findings if f.id == "labels.computed:logged yield")
+    assert told.level == "medium"
+    assert "as if computed from it" in told.title
+    assert not any(f.id.startswith("hidden.screen") for f in audited.findings)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([7.5] * 30, "7.5 in all 30 rows with a value"),
+        (list(range(19)), "has 19 rows with an outcome, and an audit needs 20"),
+        ([*range(29), 1e300], "is 1e+300 in line 31, which no instrument reads"),
+    ],
+)
+def test_too_little_to_audit_is_one_sentence(tmp_path: Path, values: list[float], said: str) -> None:
+    path = tmp_path / "few.csv"
+    rows = [f"{0.37 * i:.3f},{(i * i) % 17},{y}" for i, y in enumerate(values)]
+    path.write_text("\n".join(["a,b,y", *rows]) + "\n", "utf-8")
+    with pytest.raises(RequestError, match=re.escape(said)):
+        audit_target(str(path), "y", Asked(), seed=0)
+
+
+def test_one_class_is_a_finding_and_not_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    rows = [f"{0.37 * i:.3f},{(i * i) % 17},good" for i in range(40)]
+    path.write_text("\n".join(["a,b,y", *rows]) + "\n", "utf-8")
+    audited = audit_target(str(path), "y", Asked(), seed=0)
+    assert audited.findings[0].level == "high"
+    assert audited.findings[0].title == "Every one of the 40 rows has y = good"
+    assert audited.as_json()["verdict"] == "do not rely on it"
 
 
 def test_label_values_come_from_a_column_that_must_be_there(sound_table: Tables) -> None:

@@ -9,6 +9,8 @@ import pytest
 from labctl.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
+_LETTERS = ("--target", "y", "--success", "a")
+_RANGE = ("--label-range", "0", "1")
 
 
 @pytest.fixture
@@ -27,11 +29,12 @@ def test_a_person_gets_ranked_findings_a_page_and_a_plan(labctl: Run, tmp_path: 
     assert code == 0
     lines = said.splitlines()
     assert lines[1].split()[0] == "medium"
+    # Whoever is done within seconds needs no bar; names of checks are for nobody.
+    assert "duplicates.twins" not in progress
     assert "recipes are there more than once" in said
     assert str(out) in said
     assert out.read_text("utf-8").startswith("<!doctype html>")
     assert len(plan.read_text("utf-8-sig").splitlines()) == 4
-    assert "duplicates.twins" in progress
 
 
 def test_json_is_one_object(labctl: Run) -> None:
@@ -48,7 +51,7 @@ def test_json_is_one_object(labctl: Run) -> None:
 def test_a_campaign_is_audited_without_touching_it(
     labctl: Run, furnace_campaign: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = furnace_campaign(budget={"experiments": 6})
+    path = furnace_campaign(budget={"experiments": 22}, validation={"every": 0})
     assert main(["run", str(path)]) == 0
     ledger = path.parent / "campaign.lab" / "ledger.sqlite"
     before = ledger.read_bytes()
@@ -63,6 +66,12 @@ def test_a_campaign_is_audited_without_touching_it(
     [
         (["1,2,", "3,4,"], ("--target", "y"), "y"),
         (["1,2,5"] * 30, ("--target", "y", "--true-rate", "2"), "--true-rate"),
+        (["1,2,5", "2,3,6"] * 15, ("--target", "y", "--true-rate", "0.2"), "nothing says which rows failed"),
+        (["1,2,a", "2,3,b"] * 15, (*_LETTERS, "--label-values", "y", *_RANGE), "y holds the labels"),
+        (["1,2,5"] * 30, ("--target", "y", "--label-values", "b", "--label-range", "0", "inf"), "finite"),
+        (["1,2,5"] * 30, ("--target", "y", "--folder", "."), "--folder"),
+        (["1,2,5"] * 30, ("--target", "y", "-o", "page.png"), ".html"),
+        (["1,2,5"] * 30, ("--target", "y", "-p", "nowhere/plan.csv"), "no folder that exists"),
         (["1,2,5", "2,3,6"] * 9, ("--target", "y", "--label-values", "b"), "--label-range"),
         (["1,2,5", "2,3,6"] * 9, (), "--target"),
         (["1,2,5", "2,3,6"] * 9, ("--target", "nothing"), "nothing"),
@@ -98,3 +107,17 @@ def test_tiny_and_constant_tables_are_answered(labctl: Run, tmp_path: Path, n: i
     assert "Traceback" not in wrong
     assert code in {0, 2}
     assert said or "labctl: " in wrong
+
+
+def test_an_interrupt_is_told(labctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["a,b,y", *(f"{i},{i % 3},{i * i}" for i in range(30))]) + "\n", "utf-8")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labctl.audit.run.audit_target", interrupted)
+    code, said, wrong = labctl(path, "--target", "y", "--json")
+    assert code == 130
+    assert json.loads(said) == {"error": "stopped", "exit": 130}
+    assert wrong.strip() == "labctl: stopped"

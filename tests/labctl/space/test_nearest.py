@@ -102,19 +102,17 @@ def crowded() -> Space:
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_it_is_found_where_a_step_aside_breaks_a_sum(seed: int) -> None:
+def test_it_is_found_where_a_step_aside_breaks_a_sum() -> None:
     """To keep the rule, one part in steps must give to another, which no part can do by itself."""
     space = crowded()
-    wish = np.random.default_rng(seed).random(space.width)
-    found = space.nearest_lawful(wish)
-    assert found is not None
-    assert space.problems(found) == ()
-    assert space.askable([found]).all()
-    # Nearer than what drawing finds: it gives way by no more than the rule asks for.
-    drawn = space.encode(sample(space, 40, np.random.default_rng(seed)))
-    apart = np.linalg.norm(space.encode([found])[0] - wish)
-    assert apart < np.linalg.norm(drawn - wish, axis=1).min()
+    drawn = space.encode(sample(space, 40, np.random.default_rng(7)))
+    for wish in np.random.default_rng(1).random((8, space.width)):
+        found = space.nearest_lawful(wish)
+        assert found is not None
+        assert space.problems(found) == ()
+        assert space.askable([found]).all()
+        # By the sum of distances, which the programme makes small, it is nearer than what drawing finds.
+        assert np.abs(space.encode([found])[0] - wish).sum() < np.abs(drawn - wish).sum(axis=1).min()
 
 
 def test_it_is_found_where_only_drawing_finds_any(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +125,28 @@ def test_it_is_found_where_only_drawing_finds_any(monkeypatch: pytest.MonkeyPatc
     assert space.problems(found) == ()
     known = np.linalg.norm(space.encode(space.landmarks) - wish, axis=1)
     assert np.linalg.norm(space.encode([found])[0] - wish) <= known.min()
+
+
+def test_a_single_lawful_recipe_is_met_to_the_last_digit() -> None:
+    """Two sums leave one point, which a solver misses by its tolerance, and a proposal may not."""
+    only = {"t": 2.3902301144450506, "a": 0.5, "b": 0.0, "c": 3.8}
+    space = Space(
+        {
+            "t": Continuous(unit="gram", low=1.38, high=4.14, scale="log"),
+            "a": Continuous(unit="gram", low=0, high=5, step=1, origin=0.5),
+            "b": amount(high=5),
+            "c": amount(0.1, high=20),
+        },
+        {"m": Mixture(parts=("a", "b", "c"), total=4.3, unit="gram")},
+        constraints=(
+            Linear(terms={"t": 0.5, "a": 0.5, "b": 1}, at_most=1.4451150572225253, unit="gram"),
+            Linear(terms={"t": -1, "a": 1, "b": 0.5}, at_most=-1.8902301144450506, unit="gram"),
+        ),
+    )
+    for wish in np.random.default_rng(0).random((5, space.width)):
+        found = space.nearest_lawful(wish)
+        assert found == pytest.approx(only, rel=1e-12)
+    assert sample(space, 2, np.random.default_rng(0)) == [found, found]
 
 
 def test_none_where_nothing_is_lawful() -> None:

@@ -44,7 +44,10 @@ def after(
     """Give ``after(target=xs, quick=(xs, f), rough=(xs, f))``: readings of each over a grid of recipes."""
 
     def build(
-        target: list[float], told: dict[str, Any] | None = None, offers: Any = None, **read: Any  # noqa: ANN401
+        target: list[float],
+        told: dict[str, Any] | None = None,
+        offers: Callable[..., bool] | None = None,
+        **read: tuple[list[float], Callable[[float], float]],
     ) -> Situation:
         done = [(asked({"x": x}), came(y=hill(x))) for x in target]
         for name, (xs, f) in read.items():

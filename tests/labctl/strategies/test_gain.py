@@ -137,7 +137,9 @@ def test_partial_results_teach_the_goals_that_they_have(after: Callable[..., Sit
     assert found is not None
     assert found.name == GROWTH
     # Without a single result in both the front is that of what is expected.
-    apart = after({"a": UP, "b": DOWN}, {"a": lambda x: hill(x) if x < 5 else None, "b": lambda x: x if x > 5 else None})
+    apart = after(
+        {"a": UP, "b": DOWN}, {"a": lambda x: hill(x) if x < 5 else None, "b": lambda x: x if x > 5 else None}
+    )
     assert len(apart.knowledge.X_complete) == 0
     assert Improve().choose(apart) is not None
 
@@ -164,7 +166,10 @@ def test_many_goals_are_weighed_into_one(after: Callable[..., Situation]) -> Non
 
 
 def test_many_goals_never_measured_together_are_weighed_as_expected(after: Callable[..., Situation]) -> None:
-    told = {f"g{i}": (lambda x, i=i: -((x - 4) ** 2) if int(x) % 5 in (i, (i + 1) % 5) else None) for i in range(5)}
+    told = {
+        f"g{i}": (lambda x, i=i: -((x - 4) ** 2) if int(x) % 5 in (i, (i + 1) % 5) else None)
+        for i in range(5)
+    }
     situation = after(MANY, told)
     assert len(situation.knowledge.X_complete) == 0
     assert chosen(situation) == pytest.approx(4, abs=1.5)
@@ -209,7 +214,10 @@ def test_a_reading_beyond_the_scale_is_a_bound_and_never_a_value(
     known = situation_of(view).knowledge
     assert known.results["a"].y.tolist() == [1, 2, 3]
     assert known.results["b"].y.tolist() == [4, 5]
-    assert (known.results["b"].high.tolist(), known.results["b"].X_bounded[:, 0]) == ([1.0], pytest.approx([0.3]))
+    assert (known.results["b"].high.tolist(), known.results["b"].X_bounded[:, 0]) == (
+        [1.0],
+        pytest.approx([0.3]),
+    )
     assert known.Y_complete.tolist() == [[1, 4], [2, 5]]
 
 

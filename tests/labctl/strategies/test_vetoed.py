@@ -62,7 +62,10 @@ def test_without_a_veto_there_is_nothing_to_try(situation: Callable[..., Situati
 
 
 def test_a_pool_runs_out_of_vetoed_recipes(replay_campaign: Callable[..., Path]) -> None:
-    top = {"when": {"x": {"at_least": 5, "unit": "mm"}, "y": {"below": 15, "unit": "percent"}}, "because": "odd"}
+    top = {
+        "when": {"x": {"at_least": 5, "unit": "mm"}, "y": {"below": 15, "unit": "percent"}},
+        "because": "odd",
+    }
     file = replay_campaign(
         strategy={"initial": 2, "arms": {"improve": 1}, "replicates": 0},
         advice={"vetoes": [top], "doubt": 0.5},
