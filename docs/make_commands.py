@@ -16,8 +16,8 @@ Written by `make docs` from the commands themselves; a test compares the two.
 
 Every command takes `--json`, and then prints exactly one JSON object on stdout; progress goes to stderr.
 Exit codes: 0 done; 1 the answer is no (a broken chain, a campaign halted by failures, a model that is a
-lookup table); 2 the request is
-wrong, in one sentence that names the file, the key and the remedy; 3 another controller holds the campaign.
+lookup table); 2 the request is wrong, in one sentence that names the file, the key and the remedy; 3 another
+controller holds the campaign; 130 it was stopped.
 """
 
 

@@ -73,16 +73,18 @@ def _by_verdict(seen: Evidence, weights: dict[str, float], reasons: list[str]) -
 def _by_stagnation(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
     pressure = _pressure(seen.since_better, seen.patience, 2 * seen.patience)
     if pressure > 0:
-        weights["improve"] *= 1.0 - 0.5 * pressure
-        weights["novelty"] += 3.0 * pressure
-        weights["explore"] += pressure
+        weights["improve"] *= 1.0 - 0.35 * pressure
+        weights["novelty"] += 2.0 * pressure
+        weights["explore"] += 0.5 * pressure
         reasons.append(f"nothing better for {counted(seen.since_better, 'result')}")
 
 
 def _by_surprise(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
-    pressure = max(_pressure(seen.surprises, 0, 4), _pressure(seen.widened, 1.0, 2.0))
+    # One surprise in five results, or predictions twice as wide as the surrogate says, is as much as counts.
+    share = seen.surprises / max(seen.results, 20)
+    pressure = max(_pressure(share, 0.0, 0.2), _pressure(seen.widened, 1.0, 2.0))
     if pressure > 0:
-        weights["explore"] += 2.0 * pressure
+        weights["explore"] += 1.5 * pressure
         said = [counted(seen.surprises, "unexplained surprise")] if seen.surprises else []
         said += [f"predictions widened {seen.widened:.2g} times"] if seen.widened > 1.0 else []
         reasons.append(" and ".join(said))

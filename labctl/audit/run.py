@@ -13,7 +13,6 @@ from labctl.audit.asked import Asked
 from labctl.audit.gaps import Gap, gaps_of
 from labctl.audit.prepare import Prepared, prepare
 from labctl.audit.words import OF_THE_POOL, checked, not_asked, verdict
-from labctl.errors import RequestError
 from labctl.scores import scored
 from labctl.study import Study
 from labctl.target import find_study

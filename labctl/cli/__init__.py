@@ -28,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app(args=given, prog_name="labctl", standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as error:
-        # Typer makes an interrupt of a command an exit that says nothing.
-        stopped = error.exit_code == _INTERRUPTED
-        return complain("stopped", _INTERRUPTED, as_json=as_json) if stopped else error.exit_code
+        return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has left.
         fall_silent()
@@ -41,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (LabctlError, _UsageError, typer.Abort, KeyboardInterrupt, OSError) as error:
         sentence, code = _explained(error)
         return complain(sentence, code, as_json=as_json)
+    if result == _INTERRUPTED:
+        # Typer makes an interrupt of a command an exit that says nothing.
+        return complain("stopped", _INTERRUPTED, as_json=as_json)
     return result if isinstance(result, int) else 0
 
 

@@ -1,4 +1,4 @@
-"""The lawful recipe nearest to a wish where rules bend: each rule by its tangents, in a few programmes."""
+"""A lawful recipe close to a wish where rules bend: each rule by its tangents, in a few programmes."""
 
 from typing import TYPE_CHECKING
 
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _ROUNDS = 8
+_TOUCHING = 3
+"""So many tangents touch the rule; those after them lie inside it."""
 _APART = 1e-6
 """Half the distance, as a share of each number's range, over which a slope is taken."""
 _LEVELLED = 1.0 - 1e-6
 """An excess of 1 has no other side to be relative to: that one is zero, or has the other sign."""
 _ROOM = 3e-7
-"""How far inside a tangent the first programme stays, in units of its steepest slope; the next double it."""
+"""How far inside a tangent the programme stays, in units of its steepest slope, for its own tolerance."""
 
 
 def along_tangents(space: "Space", numbers: Numbers, wish: Recipe, start: Recipe) -> Recipe | None:
-    """The recipe nearest to a wish that keeps all laws, or None if this way finds none.
+    """A recipe close to a wish that keeps all laws, or None if this way finds none.
 
     Where a recipe breaks a rule, the rule is replaced by its tangent there and the nearest recipe that keeps
     the other laws and all tangents is computed, until one keeps the rules themselves: the cutting planes of
-    Kelley, J. SIAM 8, 703 (1960). Where a rule is not convex a tangent may cut off too much; then only the
-    last ones are kept.
+    Kelley, J. SIAM 8, 703 (1960). It is about the nearest where the rules are convex; where one is not, a
+    tangent may cut off what is nearer, or all there is, and then only the last tangents are kept.
 
     Args:
         space: that has rules.
@@ -40,9 +42,7 @@ def along_tangents(space: "Space", numbers: Numbers, wish: Recipe, start: Recipe
     target, at = numbers.columns(wish), start
     cuts: list[tuple[Floats, float]] = []
     for i in range(_ROUNDS):
-        latest = [
-            cut for rule in space.rules if (cut := _tangent(rule, numbers, at, _ROOM * 2**i)) is not None
-        ]
+        latest = [cut for rule in space.rules if (cut := _tangent(rule, numbers, at, i)) is not None]
         cuts += latest
         reached = numbers.nearest(target, wish, cuts)
         if reached is None and len(latest) < len(cuts):
@@ -57,10 +57,11 @@ def along_tangents(space: "Space", numbers: Numbers, wish: Recipe, start: Recipe
     return None
 
 
-def _tangent(rule: "Rule", numbers: Numbers, at: Recipe, room: float) -> tuple[Floats, float] | None:
+def _tangent(rule: "Rule", numbers: Numbers, at: Recipe, before: int) -> tuple[Floats, float] | None:
     """The tangent of a rule's excess at a recipe that breaks it, as a law over the columns.
 
-    None where it keeps the rule, and where the rule is flat or not defined.
+    None where it keeps the rule, and where the rule is flat or not defined. After a few before it, it is put
+    farther and farther inside, since where a rule curves away tangents come close and never arrive.
     """
     x = numbers.columns(at)
     used = [numbers.names.index(name) for name in rule.parameters]
@@ -85,4 +86,4 @@ def _tangent(rule: "Rule", numbers: Numbers, at: Recipe, room: float) -> tuple[F
     if not (np.isfinite(over[0]) and np.isfinite(steepest) and steepest > 0.0):
         return None
     row: Floats = slope / steepest
-    return row, float(row @ x - over[0] / steepest - room)
+    return row, float(row @ x - (1.0 + max(before - _TOUCHING, 0) / 2) * over[0] / steepest - _ROOM)

@@ -1,5 +1,6 @@
 """Instruments and their cheaper stand-ins: what a campaign file may say of them, and what is refused."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from labctl.campaign import Campaign
 from labctl.config import load_config
 from labctl.dispatch import outcome as told_outcome
 from labctl.errors import RequestError
+from labctl.export import as_csv
 from labctl.view import look
 
 Written = Callable[..., Path]
@@ -146,6 +148,12 @@ def test_what_a_stand_in_reads_never_passes_for_a_result(two_tables: Written) ->
         assert summary.cost == 5 * (summary.experiments - len(read)) + len(read)
         said = [e.proposal.because for e in read]
         assert all(text.startswith("by rough: ") and "source" not in text for text in said)
+    rows = list(csv.DictReader(as_csv(look(file)).splitlines()))
+    for row in rows:
+        by_rough = row["experiment"] in values
+        assert row["fidelity"] == ("rough" if by_rough else "target")
+        assert bool(row["read by a cheaper fidelity: height [mm]"]) == by_rough
+        assert not (by_rough and row["measured: height [mm]"])
 
 
 def test_a_table_of_a_stand_in_may_not_change_underneath(two_tables: Written) -> None:
