@@ -39,10 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (LabctlError, _UsageError, typer.Abort, KeyboardInterrupt, OSError) as error:
         sentence, code = _explained(error)
         return complain(sentence, code, as_json=as_json)
-    if result == _INTERRUPTED:
-        # Typer makes an interrupt of a command an exit that says nothing.
-        return complain("stopped", _INTERRUPTED, as_json=as_json)
-    return result if isinstance(result, int) else 0
+    code = result if isinstance(result, int) else 0
+    # Typer makes an interrupt of a command an exit that says nothing.
+    return complain("stopped", code, as_json=as_json) if code == _INTERRUPTED else code
 
 
 def _explained(error: BaseException) -> tuple[str, int]:

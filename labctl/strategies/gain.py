@@ -53,7 +53,8 @@ def gain(situation: Situation) -> Gain | None:
     """What may be gained, by the goals that have results; None as long as none has enough."""
     goals = {
         name: o
-        for name, o in situation.objectives.items()
+        # The main goal first, as the columns of what is known of all of them stand.
+        for name, o in sorted(situation.objectives.items(), key=lambda item: item[0] != situation.goal)
         if o.wanted and len(situation.knowledge.results[name].y) >= LEAST_RESULTS
     }
     if not goals:

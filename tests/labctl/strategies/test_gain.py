@@ -165,6 +165,14 @@ def test_many_goals_are_weighed_into_one(after: Callable[..., Situation]) -> Non
     assert 3.5 < chosen(situation) < 6.1
 
 
+def test_many_goals_keep_their_directions_whichever_is_the_main_one(after: Callable[..., Situation]) -> None:
+    # All but the last rise to the left; wrongly paired with it, they would pull to the right.
+    objectives = {**{f"g{i}": DOWN for i in range(4)}, "last": UP}
+    told = {**{f"g{i}": (lambda x: x) for i in range(4)}, "last": lambda x: 1000 - 100 * x}
+    for main in ("g0", "last"):
+        assert chosen(after(objectives, told, XS[3:], main=main)) < 3
+
+
 def test_many_goals_never_measured_together_are_weighed_as_expected(after: Callable[..., Situation]) -> None:
     told = {
         f"g{i}": (lambda x, i=i: -((x - 4) ** 2) if int(x) % 5 in (i, (i + 1) % 5) else None)

@@ -57,4 +57,4 @@ def shuffled_labels(study_of: StudyOf) -> Checked:
     rng = np.random.default_rng(3)
     x, z = rng.random((2, 90)).round(4)
     kinds = np.array(["<b>glass</b>", "crystal & co"])[rng.integers(0, 2, 90)]
-    return validate_study(study_of("dice", goal="kind", every={"x": x, "z": z, "kind": kinds}), budget_s=30)
+    return validate_study(study_of("dice", goal="kind", every={"x": x, "z": z, "kind": kinds}), budget_s=24)
