@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -11,13 +12,18 @@ from pydantic import BeforeValidator, Field, model_validator
 from labctl.space import Space
 from labctl.space.forbidden import Ban, Forbidden
 from labctl.space.laws import check_forbidden
-from labctl.space.parameters import NUMERIC, Formula, Number, Parameter, Strict
+from labctl.space.parameters import NUMERIC, Formula, Number, Parameter, Strict, ends
 from labctl_drivers.protocol import Recipe, Setting
 
 if TYPE_CHECKING:
     from labctl_models.acquisition.prior import Belief
 
 _SHORT = "near and within for a number, or a weight for each choice"
+_WIDEST = 100.0
+"""A belief that reaches so many times the range of its parameter says nothing of it."""
+_STEEPEST = 1e6
+"""How many times likelier than another a choice may be called; beyond it a choice is vetoed."""
+_MOST_CASES = 20_000
 
 
 class BeliefConfig(Strict):
@@ -40,6 +46,11 @@ class BeliefConfig(Strict):
             raise ValueError(f"needs {_SHORT}")
         if any(weight <= 0 for weight in self.choices.values()):
             raise ValueError("a weight must be above zero; what must not be tried is a veto")
+        weights = self.choices.values()
+        if self.choices and max(weights) / _STEEPEST > min(weights):
+            raise ValueError(
+                f"one weight is more than {_STEEPEST:.0e} times another; what must not be tried is a veto"
+            )
         return self
 
 
@@ -64,7 +75,7 @@ class Advice(Strict):
     prior: dict[
         str, Annotated[BeliefConfig, BeforeValidator(_weights, json_schema_input_type=dict[str, Any])]
     ] = Field(default_factory=dict)
-    strength: Number = Field(default=5.0, gt=0)
+    strength: Number = Field(default=5.0, gt=0, le=1e6)
     vetoes: tuple[Forbidden, ...] = Field(default=(), max_length=100)
     doubt: Number = Field(default=0.05, ge=0, le=0.5)
 
@@ -85,6 +96,13 @@ class Advice(Strict):
             unknown = [choice for choice in belief.choices if parameter.problem(choice)]
             if problem or unknown:
                 raise ValueError(f"advice.prior.{name}: {problem or parameter.problem(unknown[0])}")
+            if isinstance(parameter, NUMERIC) and belief.within is not None:
+                low, high = ends(parameter)
+                if belief.within > _WIDEST * (high - low):
+                    raise ValueError(
+                        f"advice.prior.{name}.within: reaches more than {_WIDEST:g} times the range from {low:g} "
+                        f"to {high:g}; where nothing is believed of {name}, leave it out"
+                    )
         for i, veto in enumerate(self.vetoes):
             check_forbidden(f"advice.vetoes.{i}", veto, parameters)
 
@@ -104,6 +122,39 @@ def veto_of(advice: Advice, parameters: Mapping[str, Parameter], recipe: Recipe)
     return next((v.because for v in advice.vetoes if Ban(v, parameters).meets(recipe)), None)
 
 
+def all_vetoed(
+    advice: Advice, parameters: Mapping[str, Parameter], fixed: Mapping[str, Setting]
+) -> str | None:
+    """What a veto says, where vetoes speak against every recipe with these fixed settings; else None.
+
+    A veto changes its mind about a number only at the ends of its interval, so that trying those, one number
+    between each two of them and every choice is a proof.
+    """
+    bans = [Ban(veto, parameters) for veto in advice.vetoes]
+    named = {name for veto in advice.vetoes for name in veto.when}
+    cases = {name: [fixed[name]] if name in fixed else _cases(name, parameters[name], bans) for name in named}
+    if not bans or math.prod(len(some) for some in cases.values()) > _MOST_CASES:
+        return None
+    recipes = (dict(zip(cases, settings, strict=True)) for settings in product(*cases.values()))
+    if all(any(ban.meets(recipe) for ban in bans) for recipe in recipes):
+        return bans[0].forbidden.because
+    return None
+
+
+def _cases(name: str, parameter: Parameter, bans: Sequence[Ban]) -> list[Setting]:
+    """Settings of a parameter that stand for all of them, as far as vetoes tell them apart."""
+    if not isinstance(parameter, NUMERIC):
+        return list(parameter.choices)
+    low, high = ends(parameter)
+    marks = {low, high}
+    for ban in bans:
+        if name in ban.intervals:
+            first, _, last, _ = ban.intervals[name]
+            marks |= {end for end in (first, last) if low < end < high}
+    turns = sorted(marks)
+    return [*turns, *((a + b) / 2 for a, b in zip(turns, turns[1:], strict=False))]
+
+
 def belief(advice: Advice, space: Space, results: int) -> "Belief | None":
     """The prior as a weight over the unit cube after so many results; None without one."""
     from labctl_models.acquisition.prior import FLOOR, Belief  # noqa: PLC0415 - only where there is a prior
@@ -121,10 +172,11 @@ def belief(advice: Advice, space: Space, results: int) -> "Belief | None":
             centres.append(float(centre))
             sds.append(max(float(edge - centre), 1e-3))
         else:
-            most = max(wanted.choices.values())
+            most = math.log(max(wanted.choices.values()))
+            least = math.log(min(wanted.choices.values())) + math.log(FLOOR)
             for offset, choice in enumerate(parameter.choices):  # type: ignore[union-attr] # checked: a category
-                weight = wanted.choices.get(choice, min(wanted.choices.values()) * FLOOR)
-                linear[place.start + offset] = math.log(weight / most)
+                weight = wanted.choices.get(choice)
+                linear[place.start + offset] = (least if weight is None else math.log(weight)) - most
     return Belief(
         np.array(columns, dtype=np.float64),
         np.array(centres),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.advice import Advice, all_vetoed, vetoed
 from labctl.budget import seconds_in
 from labctl.config import CampaignConfig
 from labctl.errors import RefusedError, RequestError
@@ -185,6 +186,7 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         if instrument.kind != "hand":
             _check_options(config)
     _check_laws(config, bench.space)
+    _check_vetoes(config, bench.space)
     bench.limits()
     stand_ins = {name: _stand_in(config, name, folder, seed) for name in config.model.fidelities}
     return replace(bench, stand_ins=stand_ins) if stand_ins else bench
@@ -200,7 +202,12 @@ def _stand_in(config: CampaignConfig, name: str, folder: Path | None, seed: int)
         if objective.wanted or n in fidelity.reads
     }
     model = config.model.model_copy(
-        update={"instrument": fidelity.instrument, "objectives": objectives, "fidelities": {}}
+        update={
+            "instrument": fidelity.instrument,
+            "objectives": objectives,
+            "fidelities": {},
+            "advice": Advice(),
+        }
     )
     own = None if folder is None else folder / "fidelities" / name
     try:
@@ -304,6 +311,24 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             laws = ("constraints", "mixtures", "at_most_nonzero", "rules", "forbidden")
             key = next((name for name in laws if getattr(config.model, name)), "strategy.fixed")
             raise RequestError(error.what, file=config.path, key=key) from None
+
+
+def _check_vetoes(config: CampaignConfig, space: Space) -> None:
+    """See that the vetoes leave something to propose, as far as that can be known beforehand."""
+    advice, pool = config.model.advice, space.pool
+    if not advice.vetoes:
+        return
+    if pool is None:
+        because = all_vetoed(advice, space.parameters, space.fixed)
+    else:
+        against = vetoed(advice, space.parameters, pool.columns, len(pool))
+        because = advice.vetoes[0].because if against.all() else None
+    if because is not None:
+        raise RequestError(
+            f"speak against every recipe that may be proposed (such as: {because}); remove one of them",
+            file=config.path,
+            key="advice.vetoes",
+        )
 
 
 def refuse_hopeless(config: CampaignConfig, bench: Bench) -> None:

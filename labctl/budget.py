@@ -44,8 +44,9 @@ class BudgetConfig(Strict):
     """What a campaign may spend.
 
     Attributes:
-        experiments: how many experiments.
-        cost: what all attempts together may cost, by the instrument's ``cost``.
+        experiments: how many experiments; what a cheaper fidelity reads is none and is limited by ``cost``.
+        cost: what all attempts together may cost, by the instrument's ``cost``; what would go beyond it is
+            not begun.
         time: how long after its first event it may begin another experiment, with its unit.
         failures_in_a_row: stop for a person after so many failures without one success.
         target: stop as soon as a result is this good.
@@ -71,13 +72,14 @@ class StopRule(Strict):
     """One reason to stop; everything that it names must hold, and any one rule ends the campaign.
 
     Attributes:
-        stagnation: so many results came since the last better one.
+        stagnation: so many results came since the last better one, or at all while none keeps the limits.
         improvement_chance: none of the last ``proposals`` of the improve arm had a chance as large as this
             of a better result, by the prediction written before it.
         proposals: how many of them.
-        failure_rate: a larger share of the last ``last`` experiments than this failed.
+        failure_rate: a larger share of the last ``last`` experiments than this failed and gave nothing,
+            neither a result off the recipe nor a bound.
         last: how many of them.
-        experiments: at least so many experiments are done.
+        experiments: at least so many experiments are done, those of a cheaper fidelity left out.
     """
 
     stagnation: Whole | None = Field(default=None, ge=1)

@@ -15,9 +15,9 @@ from labctl.dispatch import answered, attempt_of, not_started, outcome, refuse_w
 from labctl.errors import RefusedError, RequestError
 from labctl.ledger import Entry, Ledger
 from labctl.proposal import Decision, Intent, Interval, Outcome
-from labctl.review import Keeper, refuse_none_left, why_none_is_left
+from labctl.review import Keeper, why_none_is_left
 from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
-from labctl.stopping import why_to_stop
+from labctl.stopping import Ended, budgeted, unaffordable, why_to_stop
 from labctl.strategy import code_version, propose
 from labctl.summary import Summary, summarise
 from labctl.trust import due, judge
@@ -103,8 +103,8 @@ class Campaign:
         if experiment is None:
             self._validate()
             batch = self.config.model.strategy.batch
-            for _ in range(batch if most is None else min(batch, max(1, most))):
-                if self._propose("lane") is None:
+            for i in range(batch if most is None else min(batch, max(1, most))):
+                if (i and unaffordable(self.config, self._state)) or self._propose("lane") is None:
                     break
             experiment = self._unfinished()
         if experiment is None:
@@ -128,10 +128,9 @@ class Campaign:
         refuse_by_hand(self.config)
         budget = self.config.model.budget.experiments if experiments is None else experiments
         while (why := self._why_to_stop(budget)) is None:
-            done = sum(e.status != "rejected" for e in self._state)
-            experiment = self.step(most=budget - done)
+            experiment = self.step(most=budget - budgeted(self._state))
             if experiment is None:
-                why = why_none_is_left(self.bench.space, self._state, self._keeper)
+                why = self.none_left()
                 break
             if watch is not None:
                 watch(experiment)
@@ -160,8 +159,8 @@ class Campaign:
             if experiment is None:
                 break
             proposed.append(experiment)
-        if not proposed:
-            refuse_none_left(self.bench.space, self._state, self._keeper)
+        if not proposed and (why := self.none_left())[0] == "halted":
+            raise RefusedError(why[1])
         return proposed
 
     def record(
@@ -192,6 +191,11 @@ class Campaign:
         from labctl.record import checked_outcome  # noqa: PLC0415 - only people need it
 
         found = self.find(experiment)
+        if found.status in ("measured", "failed"):
+            raise RequestError(
+                f"{found.id} has its result already; a result that was recorded stays as it is",
+                key="EXPERIMENT",
+            )
         if found.status not in ("proposed", "approved") or found.proposal.route != "hand":
             raise RequestError(
                 f"{found.id} is {found.status} and cannot be recorded by hand; `labctl status` lists those"
@@ -257,10 +261,18 @@ class Campaign:
         """The record itself."""
         return self._ledger
 
+    def ended(self) -> Ended | None:
+        """Status and reason if the campaign has ended by its own file, or None if it goes on."""
+        return self._why_to_stop(self.config.model.budget.experiments)
+
+    def none_left(self) -> Ended:
+        """Status and reason why the last choice found no recipe."""
+        vetoes = bool(self.config.model.advice.vetoes)
+        return why_none_is_left(self.bench.space, self._state, self._keeper, vetoes=vetoes)
+
     def summary(self) -> Summary:
         """Where the campaign stands."""
-        why = self._why_to_stop(self.config.model.budget.experiments)
-        return self._summary(*(why or ("open", "more experiments can be done")))
+        return self._summary(*(self.ended() or ("open", "more experiments can be done")))
 
     # One turn of the loop, part by part -------------------------------------------------------------
 
@@ -389,7 +401,7 @@ class Campaign:
     def _append_all(self, entries: Sequence[Entry]) -> None:
         self._state = self._state.extend(self._ledger.append_all(entries))
 
-    def _why_to_stop(self, budget: int) -> tuple[str, str] | None:
+    def _why_to_stop(self, budget: int) -> Ended | None:
         if self._stop_reason is not None:
             return "stopped", self._stop_reason
         if self._unfinished() is not None:

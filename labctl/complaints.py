@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from labctl.errors import RequestError
 from labctl.yamlfile import KeyPath, YamlFile
@@ -95,3 +96,36 @@ def _nearest(key: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean {close[0]}?"
     return f"remove it (known here: {', '.join(known)})" if known else "remove it"
+
+
+def keys_beside(model: type[BaseModel], place: KeyPath) -> list[str]:
+    """The keys that may stand where the last key of a place of pydantic's stands."""
+    here: list[Any] = [model]
+    for part in place[:-1]:
+        here = [further for kind in here for further in _within(kind, part)]
+    return [key for kind in here if _is_model(kind) for key in kind.model_fields]
+
+
+def _within(kind: Any, part: str | int) -> list[Any]:  # noqa: ANN401 - an annotation may be anything
+    """What may stand under a key of a kind of value; the name of a union's branch keeps that branch."""
+    if _is_model(kind):
+        if part in kind.model_fields:
+            return _branches(kind.model_fields[str(part)].annotation)
+        tag = kind.model_fields.get("kind")
+        return [kind] if tag is not None and get_args(tag.annotation) == (part,) else []
+    if get_origin(kind) in (dict, tuple, list):
+        return _branches(get_args(kind)[1 if get_origin(kind) is dict else 0])
+    return []
+
+
+def _branches(kind: Any) -> list[Any]:  # noqa: ANN401 - an annotation may be anything
+    """An annotation without what is said beside it, in each of its branches."""
+    if get_origin(kind) is Annotated:
+        return _branches(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [branch for member in get_args(kind) for branch in _branches(member)]
+    return [kind]
+
+
+def _is_model(kind: Any) -> bool:  # noqa: ANN401 - an annotation may be anything
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -12,24 +12,15 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from labctl import units
 from labctl.advice import Advice
 from labctl.budget import BudgetConfig, StopRule, Target
-from labctl.complaints import problem
+from labctl.complaints import keys_beside, problem
 from labctl.errors import RequestError
 from labctl.instrument import FidelityConfig, InstrumentConfig, one_of
 from labctl.law import LawConfig, RecipesConfig
 from labctl.objective import Objective
+from labctl.proposal import is_wild
 from labctl.registry import ARMS, FOR_ONE_GOAL
-from labctl.space import Condition, Forbidden, Linear, Mixture, Space, Sparse
-from labctl.space.parameters import (
-    Categorical,
-    Continuous,
-    Fixed,
-    Formula,
-    Integer,
-    Number,
-    Ordinal,
-    Strict,
-    Whole,
-)
+from labctl.space import Space
+from labctl.space.parameters import Fixed, Formula, Number, Ordinal, Strict, Whole
 from labctl.yamlfile import KeyPath, YamlFile, read_yaml
 
 Name = str
@@ -143,7 +134,7 @@ class CampaignModel(RecipesConfig):
         first = next(goals, None)
         return data if not isinstance(first, str) else {**data, "main": first}
 
-    @field_validator("parameters", "objectives", "mixtures")
+    @field_validator("parameters", "objectives", "mixtures", "fidelities")
     @classmethod
     def _names_are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
@@ -163,6 +154,7 @@ class CampaignModel(RecipesConfig):
             )
         if self.main is not None and self.main not in wanted:
             raise ValueError(f"main: {self.main} is no goal; choose among {', '.join(wanted)}")
+        self._check_sizes()
         self.check_laws(self.strategy.fixed)
         self._check_instrument()
         if self.law is not None:
@@ -175,6 +167,13 @@ class CampaignModel(RecipesConfig):
         self._check_shares()
         self.advice.check(self.parameters)
         return self
+
+    def _check_sizes(self) -> None:
+        for name, objective in self.objectives.items():
+            for key in ("target", "at_least", "at_most"):
+                number = getattr(objective, key)
+                if number is not None and is_wild(number):
+                    raise ValueError(f"objectives.{name}.{key}: {number:g} is larger than any reading")
 
     def _check_instrument(self) -> None:
         kind = self.instrument.kind
@@ -337,49 +336,13 @@ def load_config(path: Path | str) -> CampaignConfig:
 
 def first_problem(file: YamlFile, error: ValidationError) -> RequestError:
     """The first thing that is wrong with a file, in one sentence."""
-    return problem(file, error, place=_place, known=_keys_at)
+    return problem(file, error, place=_place, known=lambda place: keys_beside(CampaignModel, place))
 
 
 def _place(loc: KeyPath) -> KeyPath:
     """Where in the file an error is: pydantic puts the name of a union's branch into its place."""
     branch = 2 if loc[:1] == ("parameters",) else 3 if loc[:2] == ("instrument", "options") else len(loc)
     return tuple(part for i, part in enumerate(loc) if i != branch and part != "[key]")
-
-
-_KINDS: Mapping[str | int, type[Strict]] = {
-    "continuous": Continuous,
-    "integer": Integer,
-    "ordinal": Ordinal,
-    "categorical": Categorical,
-    "formula": Formula,
-}
-
-
-def _keys_at(place: KeyPath) -> list[str]:
-    tops: dict[str, type[Strict]] = {
-        "objectives": Objective,
-        "instrument": InstrumentConfig,
-        "fidelities": FidelityConfig,
-        "candidates": CandidatesConfig,
-        "strategy": StrategyConfig,
-        "advice": Advice,
-        "validation": ValidationConfig,
-        "law": LawConfig,
-        "budget": BudgetConfig,
-        "stop": StopRule,
-        "retries": RetryConfig,
-        "mixtures": Mixture,
-        "constraints": Linear,
-        "at_most_nonzero": Sparse,
-        "forbidden": Forbidden,
-    }
-    if len(place) <= 1:
-        return list(CampaignModel.model_fields)
-    if place[0] == "parameters":
-        return list(_KINDS[place[2]].model_fields)
-    if place[0] == "forbidden" and "when" in place:
-        return list(Condition.model_fields)
-    return list(tops[str(place[0])].model_fields) if str(place[0]) in tops else []
 
 
 def json_schema() -> str:

@@ -1,4 +1,4 @@
-"""What experiments cost: by the attempt, by the hour, and by what they use up."""
+"""What experiments cost, and what another one would: by the attempt, by the hour, by what they use up."""
 
 from labctl.budget import CostConfig
 from labctl.config import CampaignConfig
@@ -33,3 +33,25 @@ def attempt_cost(price: CostConfig, recipe: Recipe, outcome: Outcome) -> float:
 def spent(config: CampaignConfig, state: CampaignState) -> float:
     """What the campaign has cost so far."""
     return sum(cost_of(config, e) for e in state)
+
+
+def next_cost(config: CampaignConfig, state: CampaignState) -> float:
+    """What another experiment at the target will cost: as those so far on average, or the price of an attempt.
+
+    Without a price it is 0.
+    """
+    price = config.model.instrument.cost
+    if price is None:
+        return 0.0
+    paid = [c for e in state if e.proposal.fidelity is None and (c := attempts_cost(price, e)) > 0]
+    return sum(paid) / len(paid) if paid else price.each
+
+
+def awaited(config: CampaignConfig, state: CampaignState) -> float:
+    """What the experiments that wait for their first outcome will cost, each as the next one would."""
+    none_yet = [e for e in state.pending if not e.outcomes]
+    own = sum(e.proposal.fidelity is None for e in none_yet)
+    cheap = [
+        config.model.fidelities[e.proposal.fidelity] for e in none_yet if e.proposal.fidelity is not None
+    ]
+    return own * next_cost(config, state) + sum(f.instrument.cost.each for f in cheap if f.instrument.cost)

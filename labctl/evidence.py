@@ -10,9 +10,11 @@ from labctl.space import Space, sample
 from labctl.state import CampaignState
 from labctl.stopping import stagnation
 from labctl.surprises import Surprise
+from labctl_drivers.protocol import FailureKind
 
 PLACES = 200
 """Recipes on which coverage is estimated: its standard error is then below 4 %."""
+_LAST = 10
 _PATIENCE, _LEAST_PATIENCE = 0.25, 8
 
 
@@ -27,6 +29,7 @@ class Evidence:
         patience: after how many of them a campaign of this length stagnates.
         surprises: results that surprised their prediction and were not refuted by a replicate; 0 is best.
         widened: factor in the predictions because they were too sure of themselves; 1 is best.
+        failing: share of the last ten experiments that made no sample; 0 is best.
         covered: share of what may be proposed that lies in the domain of the results; None if unknown.
     """
 
@@ -36,6 +39,7 @@ class Evidence:
     patience: int = _LEAST_PATIENCE
     surprises: int = 0
     widened: float = 1.0
+    failing: float = 0.0
     covered: float | None = None
 
 
@@ -58,8 +62,16 @@ def evidence(
         patience=max(_LEAST_PATIENCE, round(_PATIENCE * results)),
         surprises=sum(s.replicate != "disagrees" for s in surprises),
         widened=widened,
+        failing=_failing(state),
         covered=None if ground is None else _covered(space, ground, seed),
     )
+
+
+def _failing(state: CampaignState) -> float:
+    """Share of the last ten experiments that made no sample."""
+    last = sorted((*state.measured, *state.failed), key=lambda e: e.number)[-_LAST:]
+    none = sum(e.outcome is not None and e.outcome.kind == FailureKind.INFEASIBLE for e in last)
+    return none / _LAST
 
 
 def _covered(space: Space, ground: Ground, seed: int) -> float:

@@ -98,7 +98,7 @@ class FidelityConfig(Strict):
         Raises:
             ValueError: one sentence that begins with the key.
         """
-        if name == TARGET:
+        if name.casefold() == TARGET:
             raise ValueError(
                 f"fidelities.{name}: this name belongs to the instrument that counts; use another"
             )

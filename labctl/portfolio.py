@@ -26,13 +26,14 @@ class Shares:
 def shares(seen: Evidence, floors: Mapping[str, float]) -> Shares:
     """Shares by evidence.
 
-    Four things move them, each in the direction of the doubt that it raises:
+    Five things move them, each in the direction of the doubt that it raises:
 
     - the verdict: a surrogate that only interpolates is asked less and fed from outside its domain more; one
       that is a lookup table is hardly asked at all;
     - stagnation: the longer no better result came, the more goes to what is unlike everything known;
     - surprise: results that the surrogate called unlikely, and predictions that had to be widened, say that
       there is something it does not know, so that more goes where it knows least;
+    - failures: where many of the last experiments made no sample, what seemed to improve did not;
     - coverage: as long as most of what could be proposed lies outside the results' domain, gaps are filled.
 
     Args:
@@ -44,6 +45,7 @@ def shares(seen: Evidence, floors: Mapping[str, float]) -> Shares:
     _by_verdict(seen, weights, reasons)
     _by_stagnation(seen, weights, reasons)
     _by_surprise(seen, weights, reasons)
+    _by_failures(seen, weights, reasons)
     _by_coverage(seen, weights, reasons)
     kept = {arm: floor for arm, floor in floors.items() if floor > 0}
     rest = 1.0 - sum(kept.values())
@@ -88,6 +90,14 @@ def _by_surprise(seen: Evidence, weights: dict[str, float], reasons: list[str]) 
         said = [counted(seen.surprises, "unexplained surprise")] if seen.surprises else []
         said += [f"predictions widened {seen.widened:.2g} times"] if seen.widened > 1.0 else []
         reasons.append(" and ".join(said))
+
+
+def _by_failures(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
+    pressure = _pressure(seen.failing, 0.2, 0.7)
+    if pressure > 0:
+        weights["improve"] *= 1.0 - 0.5 * pressure
+        weights["explore"] += pressure
+        reasons.append(f"{seen.failing:.0%} of the last experiments made no sample")
 
 
 def _by_coverage(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:

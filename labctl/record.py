@@ -74,6 +74,12 @@ def checked_outcome(
     )
 
 
+def missing(config: CampaignConfig, outcome: Outcome) -> list[str]:
+    """Goals and limited quantities of which a result says nothing; none where it is a failure alone."""
+    told = {*outcome.values, *outcome.bounds}
+    return [n for n, o in config.model.objectives.items() if o.needed and n not in told] if told else []
+
+
 def as_asked(reached: Setting, asked: Setting) -> bool:
     """Whether a setting that was reached is the one that was asked for."""
     if isinstance(reached, str) or isinstance(asked, str):

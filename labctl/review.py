@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labctl.errors import RefusedError
 from labctl.proposal import Decision, Proposal
 from labctl.space import Space
 from labctl.state import CampaignState
@@ -47,21 +46,22 @@ def by_rule(proposal: Proposal, space: Space, limits: Limits | None) -> Decision
     return Decision(verdict="approved", by="rule", reason="within the space and the hard limits")
 
 
-def why_none_is_left(space: Space, state: CampaignState, keeper: Keeper) -> tuple[str, str]:
-    """Status and reason for a campaign that has no recipe left to propose."""
+def why_none_is_left(
+    space: Space, state: CampaignState, keeper: Keeper, *, vetoes: bool = False
+) -> tuple[str, str]:
+    """Status and reason for a campaign that has no recipe left to propose.
+
+    Args:
+        space: of the campaign.
+        state: of the campaign.
+        keeper: that was asked for the last proposal.
+        vetoes: whether there are recipes that people speak against.
+    """
     if keeper.limits is None or keeper.refusal is None:
-        return "exhausted", "every candidate was tried"
+        if not len(state):
+            loosen = "advice.vetoes or the laws" if vetoes else "the laws"
+            return "exhausted", f"no recipe was found that may be proposed; loosen {loosen} of the campaign"
+        return "exhausted", f"every candidate{' that no veto speaks against' if vetoes else ''} was tried"
     if space.pool is not None and len(state):
         return "exhausted", f"every candidate that {keeper.limits.path.name} allows was tried"
     return "halted", f"the lab's hard limits in {keeper.limits.path} leave no recipe ({keeper.refusal})"
-
-
-def refuse_none_left(space: Space, state: CampaignState, keeper: Keeper) -> None:
-    """Say why nothing can be proposed, unless everything was.
-
-    Raises:
-        RefusedError: the lab's hard limits leave no recipe.
-    """
-    status, why = why_none_is_left(space, state, keeper)
-    if status == "halted":
-        raise RefusedError(why)

@@ -28,6 +28,12 @@ def keeps_limits(config: CampaignConfig, experiment: Experiment) -> bool:
     return config.keeps({} if experiment.outcome is None else experiment.outcome.values)
 
 
+def breaks_limits(config: CampaignConfig, experiment: Experiment) -> bool:
+    """Whether one of its values is seen to break a limit; of what has no value, nothing is known."""
+    values = {} if experiment.outcome is None else experiment.outcome.values
+    return any(name in values and not o.keeps(values[name]) for name, o in config.limited.items())
+
+
 def best_steps(
     config: CampaignConfig, measured: Iterable[tuple[Experiment, float]]
 ) -> list[tuple[Experiment, float]]:

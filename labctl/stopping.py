@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from labctl import units
 from labctl.budget import StopRule, seconds_in
 from labctl.config import CampaignConfig
-from labctl.cost import spent
+from labctl.cost import attempts_cost, awaited, next_cost, spent
 from labctl.front import front
 from labctl.plural import counted
 from labctl.proposal import Predicted
 from labctl.scores import best_steps, keeps_limits, off_recipe_value, value_of
 from labctl.state import CampaignState, Experiment
+from labctl_drivers.protocol import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,33 +29,73 @@ def why_to_stop(
     Args:
         config: of the campaign.
         state: of the campaign.
-        budget: how many experiments, in place of the file's.
+        budget: how many experiments, in place of the file's; those by a cheaper fidelity do not count.
         now: against which the time budget is held; the last event's time unless given.
     """
     return (
         _spent_budget(config, state, budget)
-        or _spent_more(config, state, now)
+        or _spent_more(config, state, budget, now)
         or next((why for rule in config.model.stop if (why := _by_rule(rule, config, state))), None)
         or _in_a_row(config, state)
     )
 
 
+def budgeted(state: CampaignState) -> int:
+    """How many experiments the budget counts: all but what was rejected or asked of a cheaper fidelity."""
+    return sum(e.status != "rejected" and e.proposal.fidelity is None for e in state)
+
+
 def _spent_budget(config: CampaignConfig, state: CampaignState, budget: int) -> Ended | None:
-    if sum(experiment.status != "rejected" for experiment in state) >= budget:
+    if budgeted(state) >= budget:
         return "finished", f"the budget of {counted(budget, 'experiment')} is spent"
     return ("finished", "the target is reached") if target_reached(config, state) else None
 
 
-def _spent_more(config: CampaignConfig, state: CampaignState, now: datetime | None) -> Ended | None:
+def _spent_more(
+    config: CampaignConfig, state: CampaignState, budget: int, now: datetime | None
+) -> Ended | None:
     rules = config.model.budget
-    if rules.cost is not None and (cost := spent(config, state)) >= rules.cost:
-        return "finished", f"the budget of {rules.cost:g} is spent: the experiments cost {cost:.4g}"
+    why = unaffordable(config, state) or _stand_ins_cost_too_much(config, state, budget)
+    if why is not None:
+        return "finished", why
     if rules.time is not None and len(state):
         begun = datetime.fromisoformat(state[_FIRST].proposed_at)
         last = now or max(datetime.fromisoformat(e.ended_at or e.proposed_at) for e in state)
         if (last - begun).total_seconds() >= seconds_in(rules.time):
             return "finished", f"the time of {rules.time} is over"
     return None
+
+
+def unaffordable(config: CampaignConfig, state: CampaignState) -> str | None:
+    """Why another experiment no longer fits into the budget's cost, or None if it does.
+
+    What waits for its outcome is held against the budget as if it had been paid.
+    """
+    most = config.model.budget.cost
+    if most is None:
+        return None
+    cost, waiting, each = spent(config, state), awaited(config, state), next_cost(config, state)
+    if cost >= most:
+        return f"the budget of {most:g} is spent: the experiments cost {cost:.4g}"
+    if cost + waiting + each <= most * (1.0 + _ROUNDING):
+        return None
+    taken = f", {waiting:.4g} is taken by what waits for a result" if waiting else ""
+    return f"the budget of {most:g} is spent: {cost:.4g} spent{taken}, and another experiment costs about {each:.4g}"
+
+
+def _stand_ins_cost_too_much(config: CampaignConfig, state: CampaignState, budget: int) -> str | None:
+    """Without a limit on the cost: whether the stand-ins have cost as much as the whole target would."""
+    price = config.model.instrument.cost
+    if config.model.budget.cost is not None or price is None or not state.stand_ins:
+        return None
+    whole = budget * next_cost(config, state)
+    paid = spent(config, state) - sum(attempts_cost(price, e) for e in state if e.proposal.fidelity is None)
+    if not 0 < whole <= paid:
+        return None
+    return (
+        f"the cheaper fidelities have cost {paid:.4g}, as much as {counted(budget, 'experiment')} would; "
+        "give budget.cost to let them cost more"
+    )
 
 
 def _in_a_row(config: CampaignConfig, state: CampaignState) -> Ended | None:
@@ -67,7 +108,7 @@ def _in_a_row(config: CampaignConfig, state: CampaignState) -> Ended | None:
 
 def _by_rule(rule: StopRule, config: CampaignConfig, state: CampaignState) -> Ended | None:
     """Status and reason if everything that a rule names holds."""
-    if rule.experiments is not None and len(_done(state)) < rule.experiments:
+    if rule.experiments is not None and len(state.measured) + len(state.failed) < rule.experiments:
         return None
     checks: list[Callable[[], str | None]] = []
     if rule.stagnation is not None:
@@ -78,7 +119,7 @@ def _by_rule(rule: StopRule, config: CampaignConfig, state: CampaignState) -> En
         checks.append(lambda: _hopeless(config, state, least, rule.proposals))
     if rule.failure_rate is not None:
         share = rule.failure_rate
-        checks.append(lambda: _fails_often(state, share, rule.last))
+        checks.append(lambda: _fails_often(state, tuple(config.goals), share, rule.last))
     said = []
     for check in checks:
         reason = check()
@@ -92,19 +133,24 @@ def _stagnates(config: CampaignConfig, state: CampaignState, most: int) -> str |
     since = stagnation(config, state)
     if since < most:
         return None
+    if config.limited and not any(keeps_limits(config, e) for e in state.measured):
+        return f"none of the {counted(since, 'result')} keeps the limits on outcomes"
     what = "none of them better than the best" if len(config.goals) == 1 else "none of them on the front"
     return f"the last {counted(since, 'result')} brought nothing new, {what}"
 
 
 def stagnation(config: CampaignConfig, state: CampaignState) -> int:
-    """How many results came since the last better one, or since the front last grew; 0 without any."""
+    """How many results came since the last better one, or since the front last grew.
+
+    Where none was ever good, such as while nothing keeps the limits, it is all of them.
+    """
     if len(config.goals) > 1:
         last = max((state[c.experiment].number for c in front(config, state)), default=0)
     else:
         goal, _ = config.goal
         steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
         last = steps[-1][0].number if steps else 0
-    return sum(e.number > last for e in state.measured) if last else 0
+    return sum(e.number > last for e in state.measured)
 
 
 def _hopeless(config: CampaignConfig, state: CampaignState, least: float, proposals: int) -> str | None:
@@ -138,12 +184,20 @@ def chance_of_better(config: CampaignConfig, predicted: Predicted, best: float) 
     return 1.0 - normal.cdf(best) if objective.sign > 0 else normal.cdf(best)
 
 
-def _fails_often(state: CampaignState, share: float, last: int) -> str | None:
+def _fails_often(state: CampaignState, goals: tuple[str, ...], share: float, last: int) -> str | None:
     ended = _done(state)[-last:]
-    failed = sum(e.status == "failed" for e in ended)
+    failed = sum(_gave_nothing(e, goals) for e in ended)
     if len(ended) < last or failed <= share * last:
         return None
     return f"{failed} of the last {last} experiments failed; look at the instruments and the recipes"
+
+
+def _gave_nothing(experiment: Experiment, goals: tuple[str, ...]) -> bool:
+    """Whether it failed and taught nothing of a goal, neither off its recipe nor by a bound."""
+    outcome = experiment.outcome
+    if outcome is None or outcome.status != "failed" or outcome.kind == FailureKind.CENSORED:
+        return False
+    return all(off_recipe_value(experiment, goal) is None for goal in goals)
 
 
 def _done(state: CampaignState) -> list[Experiment]:
@@ -177,3 +231,5 @@ def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
 
 
 _FIRST = "e0001"
+_ROUNDING = 1e-9
+"""Costs that add up to the budget but for rounding still fit."""

@@ -103,7 +103,7 @@ def propose(
         repeatable=repeatable,
         sources=sources(config, state, space, offers),
         advice=config.model.advice,
-        belief=belief(config.model.advice, space, known.n),
+        belief=belief(config.model.advice, space, len(known.X_labelled)),
         ground=stood,
         verdict=None if state.verdict is None else str(state.verdict["verdict"]),
     )
@@ -216,7 +216,7 @@ class _Written:
         """The reason with the chance of a sample, where that is in question and no person chose."""
         if self.arm == "expert" or chance >= _HARDLY_IN_QUESTION:
             return because
-        return f"{because}; makes a sample with {chance:.0%}"
+        return f"{because}; {chance:.0%} chance of a sample"
 
     def _wide(self, predicted: Predicted) -> Predicted:
         factor = max(self.widened, 1.0)

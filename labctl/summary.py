@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from labctl.advice import veto_of
 from labctl.config import CampaignConfig
-from labctl.cost import spent
+from labctl.cost import cost_of, spent
 from labctl.front import Compromise, front
-from labctl.scores import Scored, keeps_limits, off_recipe_value, scored, value_of
+from labctl.scores import Scored, breaks_limits, keeps_limits, off_recipe_value, scored, value_of
 from labctl.state import CampaignState, Experiment
 from labctl.surprises import Surprise, surprises
 from labctl_drivers.protocol import Setting
@@ -41,16 +42,53 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Cheaper:
+    """What a cheaper fidelity has given.
+
+    Attributes:
+        name: in the campaign file.
+        readings: how many it gave.
+        share: of the cost of all experiments.
+        standing: what the guard said of it when it was last asked; None before.
+    """
+
+    name: str
+    readings: int
+    share: float
+    standing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VetoedTried:
+    """What came of recipes that were tried although a veto speaks against them.
+
+    Attributes:
+        tried: how many have their outcome.
+        failed: how many of these failed.
+        best: among those that were measured.
+        others: the best of all other recipes.
+    """
+
+    tried: int
+    failed: int
+    best: Best | None
+    others: Best | None
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Where a campaign stands.
 
     Attributes:
         measured, failed: experiments that count; ``stand_ins`` are those that a cheaper fidelity carried out.
-        beyond_limits: how many of the measured ones break a limit on an outcome, or say nothing of it.
+        beyond_limits: how many of the measured ones break a limit on an outcome.
+        limits_unknown: how many more of them lack a quantity that has a limit.
         best: among the measured experiments that keep every limit.
         better_off_recipe: the best result of a recipe that nobody asked for, where it is better than that.
         front: with several goals, the results that no other result beats in all of them.
-        cost: what all attempts have cost; None without a price.
+        cost: what all attempts have cost; None without a price. ``cost_budget`` is what they may.
+        cheaper: what each cheaper fidelity has given.
+        vetoed: what came of vetoed recipes that were tried all the same; None if none was.
         evidence: what decided on the shares of the arms when the last experiment was proposed.
         widened: factor in the last prediction that was written; 1 for none.
     """
@@ -63,6 +101,7 @@ class Summary:
     failed: dict[str, int]
     stand_ins: int
     beyond_limits: int
+    limits_unknown: int
     waiting: int
     rejected: int
     best: Best | None
@@ -71,6 +110,9 @@ class Summary:
     calibration: Calibration | None
     verdict: dict[str, Any] | None
     cost: float | None
+    cost_budget: float | None
+    cheaper: tuple[Cheaper, ...]
+    vetoed: VetoedTried | None
     evidence: str | None
     widened: float
     surprises: tuple[Surprise, ...]
@@ -99,7 +141,8 @@ def summarise(
         measured=len(state.measured),
         failed=dict(sorted(failed.items())),
         stand_ins=len(state.stand_ins),
-        beyond_limits=sum(not keeps_limits(config, e) for e in state.measured),
+        beyond_limits=(broken := sum(breaks_limits(config, e) for e in state.measured)),
+        limits_unknown=sum(not keeps_limits(config, e) for e in state.measured) - broken,
         waiting=len(state.pending),
         rejected=statuses["rejected"],
         best=found,
@@ -108,6 +151,9 @@ def summarise(
         calibration=calibration(scored(config, state)),
         verdict=None if state.verdict is None else dict(state.verdict),
         cost=None if config.model.instrument.cost is None else round(spent(config, state), 6),
+        cost_budget=config.model.budget.cost,
+        cheaper=_cheaper(config, state),
+        vetoed=_vetoed(config, state),
         evidence=next((e.proposal.evidence for e in reversed(list(state)) if e.proposal.evidence), None),
         widened=_widened(config, state),
         surprises=surprises(config, state),
@@ -138,6 +184,46 @@ def _best_of(config: CampaignConfig, results: Sequence[tuple[float | None, Exper
         return None
     value, experiment = max(known, key=lambda pair: config.worth(pair[0]))
     return Best(dict(experiment.made), value, config.goal[1].unit, experiment.id)
+
+
+def _cheaper(config: CampaignConfig, state: CampaignState) -> tuple[Cheaper, ...]:
+    names = config.model.fidelities
+    if not names:
+        return ()
+    total = spent(config, state)
+    # The strategy that weighs fidelities ends its reason with what the guard says of each.
+    asked = (e.proposal.because for e in reversed(list(state)) if e.proposal.strategy == "improve_by_cost")
+    clauses = next(asked, "").rpartition("; ")[2].split(", ")
+    found = []
+    for name in names:
+        said = (clause.removeprefix(f"{name} ") for clause in clauses if clause.startswith(f"{name} "))
+        read = [e for e in state.stand_ins if e.proposal.fidelity == name]
+        paid = sum(cost_of(config, e) for e in read)
+        given = sum(e.status == "measured" for e in read)
+        found.append(Cheaper(name, given, round(paid / total, 4) if total else 0.0, next(said, None)))
+    return tuple(found)
+
+
+def _vetoed(config: CampaignConfig, state: CampaignState) -> VetoedTried | None:
+    advice, parameters = config.model.advice, config.model.parameters
+    done = [*state.measured, *state.failed]
+    # What was made before a veto was written says nothing of those who knew it.
+    tried = {
+        e.id
+        for e in done
+        if e.proposal.strategy == "vetoed"
+        or (e.proposal.arm == "expert" and veto_of(advice, parameters, e.proposal.recipe) is not None)
+    }
+    if not tried:
+        return None
+    goal, _ = config.goal
+    values = [(value_of(e, goal), e) for e in state.measured]
+    return VetoedTried(
+        tried=len(tried),
+        failed=sum(e.id in tried for e in state.failed),
+        best=_best_of(config, [pair for pair in values if pair[1].id in tried]),
+        others=_best_of(config, [pair for pair in values if pair[1].id not in tried]),
+    )
 
 
 def _widened(config: CampaignConfig, state: CampaignState) -> float:

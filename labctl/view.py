@@ -11,7 +11,7 @@ from labctl.ledger import Ledger
 from labctl.ledger_file import held
 from labctl.plural import counted, verb
 from labctl.state import CampaignState, fold
-from labctl.stopping import why_to_stop
+from labctl.stopping import budgeted, why_to_stop
 from labctl.summary import Summary, summarise
 
 
@@ -83,6 +83,6 @@ def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, runni
         command = "propose" if config.model.instrument.kind == "hand" else "run"
         status, why = why_to_stop(config, state, budget) or (
             "open",
-            f"{done} of the {counted(budget, 'experiment')} in the campaign file; `labctl {command}` goes on",
+            f"{budgeted(state)} of the {counted(budget, 'experiment')} in the campaign file; `labctl {command}` goes on",
         )
     return View(config, state, summarise(config, state, status=status, why=why, ledger=str(ledger)), ledger)

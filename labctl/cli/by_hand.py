@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give
+from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give, say
 from labctl.errors import RequestError
 from labctl.plural import counted, verb
 
@@ -49,12 +49,23 @@ def propose(
         # Before anything is written: a sheet that cannot be made must not leave proposals behind.
         refuse_overwriting(output)
     with Campaign.open(file, folder=folder, seed=seed) as campaign:
+        why = campaign.ended()
+        ended, note = (None, None) if why is None else (why[1], f"the campaign has ended: {why[1]}")
         own = [campaign.expert(_recipe(recipe, campaign.config))] if recipe else None
         experiments = campaign.propose(n) if own is None else own
+        if own is None and len(experiments) < n:
+            ended = campaign.none_left()[1]
+            note = f"{len(experiments)} of {n} proposed: {ended}"
         units = campaign.bench.space.units
         if output is not None:
             write_sheet(output, experiments, campaign.config)
-    data = {"campaign": campaign.config.name, "proposals": [_as_json(e) for e in experiments]}
+    data = {
+        "campaign": campaign.config.name,
+        "ended": ended,
+        "proposals": [_as_json(e) for e in experiments],
+    }
+    if note is not None:
+        say(f"note: {note}")
 
     def words() -> None:
         from labctl.cli.show import recipe_text  # noqa: PLC0415
@@ -65,8 +76,6 @@ def propose(
             typer.echo(f"       {experiment.proposal.arm}: {experiment.proposal.because}")
             if (stamp := experiment.proposal.domain) is not None:
                 typer.echo(f"       {domain_in_words(stamp)}")
-        if not experiments:
-            typer.echo("every candidate was tried")
 
     give(Answer(data, words), as_json=as_json)
 
@@ -103,6 +112,7 @@ def record(
 ) -> None:
     """Record what a person measured, or how it failed."""
     from labctl.campaign import Campaign  # noqa: PLC0415
+    from labctl.record import missing  # noqa: PLC0415
 
     with Campaign.open(file, folder=folder) as campaign:
         if sheet is not None:
@@ -116,7 +126,14 @@ def record(
             recorded = [_record_one(campaign, experiment, values, failed, message, actual, by)]
             before = 0
         summary = campaign.summary()
-    data = {**summary.as_json(), "recorded": [e.id for e in recorded], "recorded_before": before}
+        lacking = {e.id: missing(campaign.config, e.outcome) for e in recorded if e.outcome is not None}
+    lacking = {name: lacks for name, lacks in lacking.items() if lacks}
+    data = {
+        **summary.as_json(),
+        "recorded": [e.id for e in recorded],
+        "recorded_before": before,
+        "missing": lacking,
+    }
 
     def words() -> None:
         for e in recorded:
@@ -124,6 +141,8 @@ def record(
             typer.echo(f"{e.id} recorded as {(result.kind or result.status) if result else e.status}")
             if result is not None and result.kind == "off_recipe" and result.values:
                 typer.echo(f"       {result.message}; its values count at the settings that were reached")
+            if e.id in lacking:
+                typer.echo(f"       without {' and '.join(lacking[e.id])}")
         if before:
             typer.echo(f"{counted(before, 'row')} {verb(before, 'was', 'were')} recorded before")
         elif not recorded:

@@ -102,6 +102,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
 
     from labctl.cli.show import experiment_line  # noqa: PLC0415
     from labctl.scores import value_of  # noqa: PLC0415
+    from labctl.stopping import budgeted  # noqa: PLC0415
     from labctl.summary import best  # noqa: PLC0415
 
     stream = cast("IO[str]", Heedless(sys.stderr))
@@ -112,7 +113,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
     total = config.model.budget.experiments if experiments is None else experiments
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(config.name, total=total, completed=len(campaign.state))
+        task = bar.add_task(config.name, total=total, completed=budgeted(campaign.state))
 
         def watch(experiment: "Experiment") -> None:
             nonlocal best_value
@@ -120,7 +121,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
             value = value_of(experiment, config.goal[0]) if _counts(experiment, config) else None
             if value is not None and (best_value is None or config.worth(value) > config.worth(best_value)):
                 best_value = value
-            bar.update(task, completed=len(campaign.state))
+            bar.update(task, completed=budgeted(campaign.state))
 
         yield watch
 

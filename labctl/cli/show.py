@@ -1,12 +1,14 @@
 """How experiments and summaries look in a terminal."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from rich.console import Console
 from rich.table import Table
 
 from labctl.config import CampaignConfig
-from labctl.scores import keeps_limits, value_of
+from labctl.plural import counted, verb
+from labctl.scores import breaks_limits, keeps_limits, value_of
 from labctl.state import Experiment
 from labctl.summary import Best, Summary
 from labctl_drivers.protocol import Setting
@@ -56,7 +58,8 @@ def _mark(experiment: Experiment, config: CampaignConfig, value: float, best_bef
     if experiment.proposal.fidelity is not None:
         return f"[dim]by {_plain(experiment.proposal.fidelity)}[/]"
     if not keeps_limits(config, experiment):
-        return "[yellow]breaks a limit on its outcome[/]"
+        broken = breaks_limits(config, experiment)
+        return f"[yellow]{'breaks a limit on its outcome' if broken else 'a limited quantity is missing'}[/]"
     is_best = best_before is None or config.worth(value) > config.worth(best_before)
     return "[green]best so far[/]" if is_best else ""
 
@@ -81,7 +84,8 @@ def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    for label, text in (*_counts(summary), *_found(summary, units), *_trust(summary), *_record(summary)):
+    parts = (_counts(summary), _found(summary, units), _tried(summary), _trust(summary), _record(summary))
+    for label, text in chain.from_iterable(parts):
         table.add_row(label, text)
     console.print(table)
 
@@ -105,8 +109,8 @@ def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
     if summary.best is not None:
         yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}"
         yield "", recipe_text(summary.best.recipe, units)
-    if summary.beyond_limits:
-        yield "limits", f"{summary.beyond_limits} of {summary.measured} results do not keep those on outcomes"
+    if summary.beyond_limits or summary.limits_unknown:
+        yield "limits", _limits(summary)
     label = "front"
     for compromise in summary.front[:_MOST_OF_FRONT]:
         values = ", ".join(f"{name} {number(value)}" for name, value in compromise.values.items())
@@ -118,6 +122,26 @@ def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
         better = summary.better_off_recipe
         yield "off recipe", f"{better.experiment} gave {_with_unit(better)}, which is better, at"
         yield "", recipe_text(better.recipe, units)
+
+
+def _limits(summary: Summary) -> str:
+    broken, unknown = summary.beyond_limits, summary.limits_unknown
+    said = f"{broken} of {counted(summary.measured, 'result')} {verb(broken, 'breaks', 'break')} a limit"
+    return f"{said}; of {unknown} it is not known" if unknown else said
+
+
+def _tried(summary: Summary) -> Rows:
+    """What came of the vetoed recipes that were tried all the same, and of cheaper fidelities."""
+    if summary.vetoed is not None:
+        v = summary.vetoed
+        best = "" if v.best is None else f", best {_with_unit(v.best)}"
+        others = "" if v.best is None or v.others is None else f" against {_with_unit(v.others)}"
+        yield "vetoed", f"{v.tried} tried, {v.failed} failed{best}{others}"
+    label = "cheaper"
+    for c in summary.cheaper:
+        said = f"; {c.standing}" if c.standing else ""
+        yield label, f"{c.name}: {counted(c.readings, 'reading')}, {100 * c.share:.0f} % of the cost{said}"
+        label = ""
 
 
 def _trust(summary: Summary) -> Rows:
@@ -137,12 +161,13 @@ def _trust(summary: Summary) -> Rows:
         yield "arms", summary.evidence
     if summary.surprises:
         told = ", ".join(f"{s.experiment} ({s.replicate})" for s in summary.surprises)
-        yield "surprises", f"{told}: each is measured again before it is believed"
+        yield "surprises", f"{told}: each is measured again, where that can be, before it is believed"
 
 
 def _record(summary: Summary) -> Rows:
     if summary.cost is not None:
-        yield "cost", number(summary.cost)
+        most = "" if summary.cost_budget is None else f" of {number(summary.cost_budget)}"
+        yield "cost", f"{number(summary.cost)}{most}"
     yield "computing", f"{summary.cpu_seconds:.1f} CPU s for choosing"
     if summary.ledger:
         yield "ledger", summary.ledger

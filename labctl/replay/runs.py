@@ -47,11 +47,16 @@ def with_strategy(config: CampaignConfig, strategy: str, experiments: int) -> Ca
     """The campaign with one arm alone and a budget that no target and no rule ends early.
 
     Replicates of surprises, doubts in vetoes and the gate on the surrogate are off: they would mix other arms
-    into the one that is compared. ``BY_EVIDENCE`` is the campaign's own way of sharing among all arms.
+    into the one that is compared. So are cheaper fidelities, whose readings are no results.
+    ``BY_EVIDENCE`` is the campaign's own way of sharing among all arms.
     """
     model = config.model
     whole = dict.fromkeys(("failures_in_a_row", "target", "cost", "time"))
-    changes = {"stop": (), "budget": model.budget.model_copy(update={**whole, "experiments": experiments})}
+    changes = {
+        "stop": (),
+        "fidelities": {},
+        "budget": model.budget.model_copy(update={**whole, "experiments": experiments}),
+    }
     if strategy == BY_EVIDENCE:
         changes["strategy"] = model.strategy.model_copy(update={"arms": None})
     else:

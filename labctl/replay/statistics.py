@@ -11,6 +11,8 @@ from scipy.special import ndtr, stdtrit
 Floats = NDArray[np.float64]
 
 RESAMPLES = 20_000
+FEWEST_SEEDS = 5
+"""With fewer pairs no interval is to be relied on, and no difference is claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether the interval leaves no difference out of account."""
+        """Whether there are seeds enough, and the interval leaves no difference out of account."""
+        if self.seeds < FEWEST_SEEDS:
+            return False
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from labctl.replay.statistics import FEWEST_SEEDS
 from labctl.report.look import FAILURES, number, pretty_unit
 from labctl_drivers.protocol import FailureKind
 
@@ -40,7 +41,9 @@ def in_short(results: Results) -> list[str]:
                 f"Random search needs {chance:.0f} experiments on average for what {name} found in {found}."
             )
     said += [
-        f"{len(results['seeds'])} seeds do not show that {pair['first']} and {pair['second']} differ."
+        _too_few(pair)
+        if pair["best"]["seeds"] < FEWEST_SEEDS
+        else f"{len(results['seeds'])} seeds do not show that {pair['first']} and {pair['second']} differ."
         for pair in results["differences"]
         if pair["best"] and not pair["best"]["shown"] and not pair["top_share"]["shown"]
     ]
@@ -197,10 +200,8 @@ def _verdict(results: Results, pair: Mapping[str, Any]) -> str:
     seeds = len(results["seeds"])
     if best is None:
         return f"No seed gave both {first} and {second} a reading, so nothing can be said."
-    if best["low"] is None:
-        return (
-            f"One seed shows no spread, so nothing can be said of {first} and {second}; use 5 seeds or more."
-        )
+    if best["seeds"] < FEWEST_SEEDS:
+        return _too_few(pair)
     compared = (
         (best, with_unit, f"in the best reading after {results['experiments']} experiments"),
         (
@@ -231,3 +232,11 @@ def _verdict(results: Results, pair: Mapping[str, Any]) -> str:
     left_out = pair["seeds_without_a_reading"]
     note = f" ({left_out} of {seeds} seeds gave one of them no reading and are left out)" if left_out else ""
     return f"{said} (means of {best['seeds']} paired seeds with 95 % bootstrap intervals){note}."
+
+
+def _too_few(pair: Mapping[str, Any]) -> str:
+    """That so few seeds cannot tell, whatever they happened to give."""
+    n, between = pair["best"]["seeds"], f"{pair['first']} and {pair['second']}"
+    if n == 1:
+        return f"One seed shows no spread, so nothing can be said of {between}; use {FEWEST_SEEDS} seeds or more."
+    return f"{n} seeds are too few to say whether {between} differ; use {FEWEST_SEEDS} or more."

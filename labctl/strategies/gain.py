@@ -93,11 +93,6 @@ def _lawful(X: Floats, kept: list["Score"]) -> NDArray[np.bool_]:
     return found
 
 
-def rather_kept(situation: Situation, X: Floats) -> NDArray[np.bool_]:
-    """Which recipes (n x d) rather keep every limit on outcomes than not."""
-    return _lawful(X, _kept(situation))
-
-
 def best_known(situation: Situation) -> Floats:
     """The measured recipe of which most is expected, as a row of the unit cube (d,)."""
     known = situation.knowledge.results[situation.goal].X

@@ -1,17 +1,19 @@
 """Recipes that are expected to improve on the best one known: log expected improvement on averaged GPs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import Alternative, Arm, Predicted, recipe_key
+from labctl.proposal import Alternative, Arm, recipe_key
 from labctl.space import Space
 from labctl.strategies.candidates import Candidates, candidates
-from labctl.strategies.gain import CHANCE, SCALARISED, Gain, gain
+from labctl.strategies.gain import Gain, gain
 from labctl.strategies.protocol import Choice, Situation
+from labctl.strategies.said import because
+from labctl.strategies.worthwhile import hopeless, twins
+from labctl_models.acquisition.weighed import FLOOR
 
 if TYPE_CHECKING:
     from labctl_models.acquisition.ascent import Linear
@@ -55,19 +57,22 @@ class Improve:
         among = candidates(situation, near=found.best, risky=True)
         if not len(among):
             return None
-        ranked = self._rank(situation, among, found)
+        risk = bool(situation.rng.random() < FLOOR)
+        ranked = self._rank(situation, among, found, risk=risk)
         if situation.space.pool is None and len(situation.space.free_columns):
-            ranked = self._refine(situation, ranked, found)
+            ranked = self._refine(situation, ranked, found, risk=risk)
         if not ranked.rows:
             return None
         return self._choice(situation, ranked, found)
 
-    def _rank(self, situation: Situation, among: Candidates, found: Gain) -> _Ranked:
+    def _rank(self, situation: Situation, among: Candidates, found: Gain, *, risk: bool) -> _Ranked:
         # Not a number is never the best: where the verdict forbids it, no improvement is promised.
-        scores = np.where(situation.within_trust(among.X), found.score.log(among.X), np.nan)
+        open_to = situation.within_trust(among.X) & ~hopeless(situation, among.X, risk=risk)
+        open_to &= ~twins(situation, among.X, _gains(situation, among.X, found))
+        scores = np.where(open_to, found.score.log(among.X), np.nan)
         return _Ranked(among, scores, among.best(scores, situation.allowed, max(_STARTS, 1 + _ALTERNATIVES)))
 
-    def _refine(self, situation: Situation, ranked: _Ranked, found: Gain) -> _Ranked:
+    def _refine(self, situation: Situation, ranked: _Ranked, found: Gain, *, risk: bool) -> _Ranked:
         """Climb from the best draws along the continuous columns, within the space's laws."""
         from labctl_models.acquisition.ascent import ascend  # noqa: PLC0415
 
@@ -92,7 +97,9 @@ class Improve:
         ]
         kept = [ranked.among.recipe(row) for row in ranked.rows]
         distinct = list({recipe_key(r): r for r in (*lawful, *kept)}.values())
-        return self._rank(situation, Candidates(space.encode(distinct), lambda i: distinct[i]), found)
+        return self._rank(
+            situation, Candidates(space.encode(distinct), lambda i: distinct[i]), found, risk=risk
+        )
 
     def _choice(self, situation: Situation, ranked: _Ranked, found: Gain) -> Choice:
         rows = ranked.rows[: 1 + _ALTERNATIVES]
@@ -108,45 +115,20 @@ class Improve:
         )
         return Choice(
             ranked.among.recipe(rows[0]),
-            _because(expected[0], situation, found),
+            because(expected[0], situation, found),
             found.name,
             float(ranked.scores[rows[0]]) if np.isfinite(ranked.scores[rows[0]]) else None,
             others,
         )
 
 
-def _because(expected: Mapping[str, Predicted], situation: Situation, found: Gain) -> str:
-    where = "" if situation.verdict in (None, "trusted") else " inside the known domain"
-    if found.name.startswith(CHANCE):
-        return (
-            f"no known recipe keeps the limits on outcomes yet, and this one has the greatest chance{where}"
-        )
-    told = [
-        f"{'' if name == situation.goal else name + ' '}{short(p.mean)} ± {short(p.sd)}"
-        for name, p in expected.items()
-        if situation.objectives[name].wanted
-    ]
-    if found.level is None or found.goal is None:
-        what = "compromise" if found.name.startswith(SCALARISED) else "growth of what the front dominates"
-        return f"expected {', '.join(told)}, with the greatest expected {what}{where}"
-    objective, chosen = situation.objectives[found.goal], expected[found.goal]
-    better = objective.worth(chosen.mean) - objective.worth(found.level)
-    if objective.target is not None:
-        nearer = "nearer to" if better >= 0 else "farther from"
-        return (
-            f"expected {told[0]}, that is {short(abs(better))} {nearer} the target than the best known "
-            f"recipe is expected to be ({short(found.level)}), with the greatest expected approach{where}"
-        )
-    than = "better" if better >= 0 else "worse"
-    return (
-        f"expected {told[0]}, that is {short(abs(better))} {than} than the best known recipe is expected to "
-        f"be ({short(found.level)}), with the greatest expected improvement of all{where}"
-    )
-
-
-def short(value: float) -> str:
-    """A number with three digits that matter, without an exponent where none is needed."""
-    return f"{value:.3g}" if not 1e3 <= abs(value) < 1e6 else f"{value:.0f}"  # noqa: PLR2004 - thousands read well
+def _gains(situation: Situation, X: Floats, found: Gain) -> Floats:
+    """By how much each row of X (n x d) is expected to beat the best, in units of the readings' scatter."""
+    if found.level is None or found.goal is None or situation.objectives[found.goal].target is not None:
+        return np.zeros(len(X))
+    fitted, objective = situation.surrogates.of(found.goal), situation.objectives[found.goal]
+    gain_of_each = fitted.predict(X).mean - objective.sign * found.level
+    return np.asarray(gain_of_each / max(float(fitted.noise_sd), 1e-300), dtype=np.float64)
 
 
 def _laws(space: Space) -> "list[Linear]":

@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from labctl.proposal import Alternative
 from labctl.strategies.candidates import Candidates, candidates
-from labctl.strategies.gain import best_known, rather_kept
+from labctl.strategies.gain import best_known, lawful
 from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.surrogate import LEAST_RESULTS
+from labctl.strategies.worthwhile import twins
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ def promising(situation: Situation) -> Candidates | None:
     among = candidates(situation, near=best_known(situation))
     if not len(among):
         return None
-    kept = situation.within_trust(among.X) & rather_kept(situation, among.X)
+    kept = situation.within_trust(among.X) & lawful(situation, among.X) & ~twins(situation, among.X)
     return among.only(np.flatnonzero(kept)) if kept.any() else None
 
 

@@ -195,7 +195,7 @@ def test_the_reason_says_the_chance_where_it_is_in_question(view_from: Views) ->
         assert proposed is not None
         chosen = proposed.proposal
         assert chosen.feasibility is not None
-        words = f"; makes a sample with {chosen.feasibility:.0%}"
+        words = f"; {chosen.feasibility:.0%} chance of a sample"
         assert chosen.because.endswith(words) == (chosen.feasibility < 0.95)
         said.add(chosen.feasibility < 0.95)
         # What is written is what is read back, and what older versions wrote is read as well.
