@@ -1,6 +1,7 @@
 """The laws of a space over all its numbers at once, in their own scale: what drawing alone cannot meet."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -117,7 +118,7 @@ class Numbers:
             recipe: with the choices that are wished.
             cuts: further laws, each a row over the k columns and what its sum may be at most.
         """
-        nearest = None
+        nearest, laws, movable = None, self._with(cuts), self._smooth & self.moving
         for tighter in (_TIGHTER, 0.0):
             programme = self._programme(target, recipe, tighter)
             for row, most in cuts:
@@ -125,38 +126,22 @@ class Numbers:
             found = programme.solved()
             if found is not None:
                 choices = programme.chosen(found)
-                at = self._polished(self.columns(self.put(recipe, found[: len(self.names)], choices)))
+                at = _polished(
+                    laws, self.columns(self.put(recipe, found[: len(self.names)], choices)), movable
+                )
                 nearest = self.put(recipe, at, choices)
-                if not self._broken(at)[1].any():
+                if not _broken(laws, at)[1].any():
                     break
             if not self._smooth.any() or not len(self.system.A_ub):
                 break
         return nearest
 
-    def _broken(self, x: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """By how much the sums of these columns miss their laws, equalities first, and which miss them."""
-        system = self.system
-        off = np.concatenate([system.A_eq @ x - system.b_eq, np.maximum(system.A_ub @ x - system.b_ub, 0.0)])
-        return off, np.abs(off) > _EXACTLY
-
-    def _polished(self, x: Floats) -> Floats:
-        """The same columns, the smooth ones moved by what a solver's tolerance has left of broken sums.
-
-        By the least squares that put the broken inequalities onto their limits and keep the equalities.
-        """
-        laws = np.vstack([self.system.A_eq, self.system.A_ub])
-        equal = np.arange(len(laws)) < len(self.system.A_eq)
-        for rim in (_BEYOND, -1.0):  # what lies at an end stays there, unless the others cannot do it
-            tried = x.copy()
-            for _ in range(_POLISHES):
-                off, broken = self._broken(tried)
-                if not broken.any():
-                    return tried
-                free = self._smooth & self.moving & (tried > rim) & (tried < 1.0 - rim)
-                held = np.ix_(broken | equal, free)
-                tried[free] -= np.linalg.lstsq(laws[held], off[broken | equal], rcond=None)[0]
-                tried[free] = np.clip(tried[free], 0.0, 1.0)
-        return x
+    def _with(self, cuts: Sequence[tuple[Floats, float]]) -> LinearSystem:
+        if not cuts:
+            return self.system
+        A_ub = np.vstack([self.system.A_ub, *(row for row, _ in cuts)])
+        b_ub = np.concatenate([self.system.b_ub, [most for _, most in cuts]])
+        return replace(self.system, A_ub=A_ub, b_ub=b_ub)
 
     @cached_property
     def _smooth(self) -> NDArray[np.bool_]:
@@ -236,3 +221,29 @@ class Numbers:
                     programme.rows.append(({i: 1.0, way: 1.0 - min(at, 1.0)}, -np.inf, 1.0))
                     ways[way] = 1.0
             programme.rows.append((ways, 1.0, np.inf))
+
+
+def _broken(laws: LinearSystem, x: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """By how much the sums of k columns miss their laws, equalities first, and which miss them."""
+    off = np.concatenate([laws.A_eq @ x - laws.b_eq, np.maximum(laws.A_ub @ x - laws.b_ub, 0.0)])
+    return off, np.abs(off) > _EXACTLY
+
+
+def _polished(laws: LinearSystem, x: Floats, movable: NDArray[np.bool_]) -> Floats:
+    """The same k columns, those that may be moved by what a solver's tolerance has left of broken sums.
+
+    By the least squares that put the broken inequalities onto their limits and keep the equalities.
+    """
+    rows = np.vstack([laws.A_eq, laws.A_ub])
+    equal = np.arange(len(rows)) < len(laws.A_eq)
+    for rim in (_BEYOND, -1.0):  # what lies at an end stays there, unless the others cannot do it
+        tried = x.copy()
+        for _ in range(_POLISHES):
+            off, broken = _broken(laws, tried)
+            if not broken.any():
+                return tried
+            free = movable & (tried > rim) & (tried < 1.0 - rim)
+            held = broken | equal
+            tried[free] -= np.linalg.lstsq(rows[np.ix_(held, free)], off[held], rcond=None)[0]
+            tried[free] = np.clip(tried[free], 0.0, 1.0)
+    return x

@@ -117,7 +117,8 @@ def gate(evidence: Evidence) -> Verdict:
     level, reason, winner, wanting = _rule(e, skill_shuffled, skill_loco, retained)
     if wanting is None or wanting.gain <= 0.0:
         return Verdict(level, reason, winner, numbers)
-    if math.isfinite(needed := wanting.needed(STANDARD_ERRORS)):
+    needed = wanting.needed(STANDARD_ERRORS)
+    if math.isfinite(needed) and "to be told from chance" not in reason:
         reason += f" With {wanting.clusters} clusters a gain below {needed:.2g} cannot be told from chance."
     return Verdict(level, reason, winner, numbers, undecided=True)
 
@@ -137,7 +138,7 @@ def _rule(
     if not e.over_nearest.beats(STANDARD_ERRORS):
         reason = (
             f"With whole clusters held out, {e.name} errs {e.loco:.3g} and looking up the nearest measured "
-            f"recipe {e.nearest_loco:.3g}; a gain of {_gain(e.over_nearest)} is not above 2 standard errors."
+            f"recipe {e.nearest_loco:.3g}; {_too_little(e.over_nearest)}."
         )
         return "lookup table", reason, None, e.over_nearest
     if not known_near:
@@ -149,7 +150,7 @@ def _rule(
     if not e.over_mean.beats(STANDARD_ERRORS):
         reason = (
             f"With whole clusters held out, {e.name} errs {e.loco:.3g} and predicting the mean "
-            f"{e.mean_loco:.3g}; a gain of {_gain(e.over_mean)} is not above 2 standard errors. On "
+            f"{e.mean_loco:.3g}; {_too_little(e.over_mean)}. On "
             f"shuffled folds it errs {e.shuffled:.3g}: it is good between measured recipes only."
         )
         return "interpolation only", reason, e.name, e.over_mean
@@ -192,6 +193,15 @@ def _memorisation_share(e: Evidence) -> float:
     """Share of the best model's gain on shuffled folds that mere lookup has too."""
     gain = e.mean_shuffled - e.shuffled
     return (e.mean_shuffled - e.nearest_shuffled) / gain if gain > 0.0 else math.nan
+
+
+def _too_little(difference: Difference) -> str:
+    """Why a gain does not count: few clusters ask for more than 2 standard errors."""
+    gain, needed = _gain(difference), difference.needed(STANDARD_ERRORS)
+    if difference.gain > STANDARD_ERRORS * difference.standard_error and math.isfinite(needed):
+        asked = f"would have to exceed {needed:.2g} to be told from chance"
+        return f"a gain of {gain} rests on {difference.clusters} clusters only, and {asked}"
+    return f"a gain of {gain} is not above 2 standard errors"
 
 
 def _gain(difference: Difference) -> str:

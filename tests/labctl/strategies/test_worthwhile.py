@@ -30,7 +30,7 @@ def after(
     came: Callable[..., Any],
     situation_of: Callable[..., Situation],
 ) -> Callable[..., Situation]:
-    """Give ``after(n, breaks=False)``: n results of a hill at (7, 3), above x = 8 without a sample if it breaks."""
+    """Give ``after(n, breaks=False)``: n results of a hill at (7, 3); where it breaks, none above x = 8."""
 
     def build(n: int, *, breaks: bool = False) -> Situation:
         rng = np.random.default_rng(1)
