@@ -42,13 +42,19 @@ def along_tangents(space: "Space", numbers: Numbers, wish: Recipe, start: Recipe
     target, at = numbers.columns(wish), start
     cuts: list[tuple[Floats, float]] = []
     for i in range(_ROUNDS):
-        latest = [cut for rule in space.rules if (cut := _tangent(rule, numbers, at, i)) is not None]
-        cuts += latest
-        reached = numbers.nearest(target, wish, cuts)
-        if reached is None and len(latest) < len(cuts):
-            cuts = latest
-            reached = numbers.nearest(target, wish, cuts)
-        if not latest or reached is None:
+        latest, touching = (
+            [cut for rule in space.rules if (cut := _tangent(rule, numbers, at, before)) is not None]
+            for before in (i, 0)
+        )
+        if not latest:
+            return None
+        reached = None
+        for tried in (cuts + latest, latest, touching):
+            reached = numbers.nearest(target, wish, tried)
+            if reached is not None:
+                cuts = tried
+                break
+        if reached is None:
             return None
         (recipe,) = rounded(space, space.encode([reached]))
         if recipe is not None:
