@@ -91,12 +91,11 @@ def _compared(left: Term, op: ast.cmpop, right: Term) -> _Test:
         a, b = sides(columns)
         with np.errstate(all="ignore"):
             found = (a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), 1e-300)
-        # An infinite side is beyond all bounds, and a side that is no number keeps nothing.
-        far = np.where(a < b, -1.0, np.inf)
-        return np.asarray(np.where(np.isfinite(a) & np.isfinite(b), found, far))
+        # What divides by zero is undefined, whatever side of infinity it seems to come to.
+        return np.asarray(np.where(np.isfinite(a) & np.isfinite(b), found, np.inf))
 
     def exact(columns: Columns) -> Mask:
         a, b = sides(columns)
-        return np.asarray(a < b if strictly else a <= b)
+        return np.asarray((a < b if strictly else a <= b) & np.isfinite(a) & np.isfinite(b))
 
     return _Test(excess, exact)

@@ -9,6 +9,8 @@ from labctl.space.quiet import off_stdout
 from labctl_drivers.protocol import Setting
 
 Floats = NDArray[np.float64]
+_GAVE_UP = 4
+"""The status that says neither solved nor impossible."""
 _MOST_NODES = 2_000
 """Of a mixed-integer programme; a limit in seconds would give another recipe on a slower machine."""
 
@@ -81,14 +83,18 @@ class Programme:
         cost[self.k : 2 * self.k] = 1.0
         cost[list(self.costs)] = list(self.costs.values())
         low, high = (np.array([row[i] for row in self.rows]) for i in (1, 2))
-        with off_stdout():
-            found = milp(
-                cost,
-                constraints=LinearConstraint(A, low, high),
-                bounds=Bounds(np.zeros(size), np.array(self.upper)),
-                integrality=np.array(self.whole, dtype=float),
-                options={"node_limit": _MOST_NODES},
-            )
+        # Where presolving leaves a solution that the programme itself does not take, the solver gives up.
+        for presolve in (True, False):
+            with off_stdout():
+                found = milp(
+                    cost,
+                    constraints=LinearConstraint(A, low, high),
+                    bounds=Bounds(np.zeros(size), np.array(self.upper)),
+                    integrality=np.array(self.whole, dtype=float),
+                    options={"node_limit": _MOST_NODES, "presolve": presolve},
+                )
+            if found.status != _GAVE_UP:
+                break
         return None if found.x is None else np.asarray(found.x, dtype=np.float64)
 
     def chosen(self, solution: Floats) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _ways(space: Space, n: int, found: list[Recipe], rng: np.random.Generator) -
     if sums or space.groups or space.bans:
         for repaired in _repaired(space, n - len(found), rng):
             if repaired is None:
-                if not starts:
+                if not (starts or found):
                     return  # the laws exclude each other, whatever the rules say
                 break
             starts.append(repaired)
