@@ -144,7 +144,10 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=Path("find_the_best.jsonl"))
     given = parser.parse_args()
     kept, remarks = Kept(given.results), []
-    pythons = {"botorch": sys.executable, **dict(pair.split("=", 1) for pair in given.python)}
+    named = [pair.partition("=") for pair in given.python]
+    if any(peer not in PEERS or not python for peer, _, python in named):
+        parser.error(f"--python takes PEER=PATH, where PEER is one of {', '.join(PEERS)}")
+    pythons = {"botorch": sys.executable, **{peer: python for peer, _, python in named}}
     tables = []
     for name in given.table or TABLES:
         if found(load_card(name)) is None:
@@ -165,17 +168,16 @@ def main() -> int:
             who: [done.get((table.name, who, seed)) for seed in range(given.seeds)] for who in (*OURS, *PEERS)
         }
         whole = {who: [s for s in some if s] for who, some in of.items() if all(some)}
+        remarks += [f"{who} on {table.name}: not all seeds are done" for who in of if who not in whole]
         if not whole:
-            remarks.append(f"{table.name}: nothing to show yet")
             continue
         what: Sought = sought(table.past, BUDGET, table.config.goal[1].unit)
         show(table.name, what, {w: [s.rows for s in some] for w, some in whole.items()}, tuple(OURS), START)
-        print("\nCPU seconds a suggestion, the mean of all seeds:")
+        print("\nCPU seconds a suggestion, without the validations that labctl evidence adds:\n")
         for who, some in whole.items():
             every = [second for search in some for second in search.cpu_seconds]
             print(f"- {who}: {sum(every) / len(every):.3f} ({versions_of(some)})")
-    for remark in remarks:
-        print(f"\nNot run: {remark}.")
+    print("".join(f"\nLeft out: {remark}." for remark in remarks))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ _WIDEST = 100.0
 _STEEPEST = 1e6
 """How many times likelier than another a choice may be called; beyond it a choice is vetoed."""
 _MOST_CASES = 20_000
+ALL_VETOED = "speak against every recipe that may be proposed"
 
 
 class BeliefConfig(Strict):
@@ -79,8 +80,8 @@ class Advice(Strict):
     vetoes: tuple[Forbidden, ...] = Field(default=(), max_length=100)
     doubt: Number = Field(default=0.05, ge=0, le=0.5)
 
-    def check(self, parameters: Mapping[str, Parameter]) -> None:
-        """See that everything fits the parameters.
+    def check(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Setting]) -> None:
+        """See that everything fits the parameters, and that vetoes leave something beside what is fixed.
 
         Raises:
             ValueError: one sentence that begins with the key.
@@ -100,11 +101,14 @@ class Advice(Strict):
                 low, high = ends(parameter)
                 if belief.within > _WIDEST * (high - low):
                     raise ValueError(
-                        f"advice.prior.{name}.within: reaches more than {_WIDEST:g} times the range from {low:g} "
-                        f"to {high:g}; where nothing is believed of {name}, leave it out"
+                        f"advice.prior.{name}.within: reaches more than {_WIDEST:g} times the range "
+                        f"from {low:g} to {high:g}; where nothing is believed of {name}, leave it out"
                     )
         for i, veto in enumerate(self.vetoes):
             check_forbidden(f"advice.vetoes.{i}", veto, parameters)
+        because = all_vetoed(self, parameters, fixed)
+        if because is not None:
+            raise ValueError(f"advice.vetoes: {ALL_VETOED} (such as: {because}); remove one of them")
 
 
 def vetoed(
@@ -133,7 +137,7 @@ def all_vetoed(
     bans = [Ban(veto, parameters) for veto in advice.vetoes]
     named = {name for veto in advice.vetoes for name in veto.when}
     cases = {name: [fixed[name]] if name in fixed else _cases(name, parameters[name], bans) for name in named}
-    if not bans or math.prod(len(some) for some in cases.values()) > _MOST_CASES:
+    if not 0 < math.prod(len(some) for some in cases.values()) <= _MOST_CASES or not bans:
         return None
     recipes = (dict(zip(cases, settings, strict=True)) for settings in product(*cases.values()))
     if all(any(ban.meets(recipe) for ban in bans) for recipe in recipes):
@@ -152,7 +156,7 @@ def _cases(name: str, parameter: Parameter, bans: Sequence[Ban]) -> list[Setting
             first, _, last, _ = ban.intervals[name]
             marks |= {end for end in (first, last) if low < end < high}
     turns = sorted(marks)
-    return [*turns, *((a + b) / 2 for a, b in zip(turns, turns[1:], strict=False))]
+    return [*turns, *((a + b) / 2 for a, b in pairwise(turns))]
 
 
 def belief(advice: Advice, space: Space, results: int) -> "Belief | None":

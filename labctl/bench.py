@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.advice import Advice, all_vetoed, vetoed
+from labctl.advice import ALL_VETOED, Advice, vetoed
 from labctl.budget import seconds_in
 from labctl.config import CampaignConfig
 from labctl.errors import RefusedError, RequestError
@@ -186,7 +186,6 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
         if instrument.kind != "hand":
             _check_options(config)
     _check_laws(config, bench.space)
-    _check_vetoes(config, bench.space)
     bench.limits()
     stand_ins = {name: _stand_in(config, name, folder, seed) for name in config.model.fidelities}
     return replace(bench, stand_ins=stand_ins) if stand_ins else bench
@@ -201,14 +200,8 @@ def _stand_in(config: CampaignConfig, name: str, folder: Path | None, seed: int)
         for n, objective in config.model.objectives.items()
         if objective.wanted or n in fidelity.reads
     }
-    model = config.model.model_copy(
-        update={
-            "instrument": fidelity.instrument,
-            "objectives": objectives,
-            "fidelities": {},
-            "advice": Advice(),
-        }
-    )
+    told = {"instrument": fidelity.instrument, "objectives": objectives, "advice": Advice()}
+    model = config.model.model_copy(update={**told, "fidelities": {}})
     own = None if folder is None else folder / "fidelities" / name
     try:
         bench = set_up(CampaignConfig(config.path, model), folder=own, seed=seed)
@@ -304,6 +297,9 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             "loosen one of them",
             file=config.path,
         )
+    pool, advice = space.pool, config.model.advice
+    if pool is not None and vetoed(advice, space.parameters, pool.columns, len(pool)).all():
+        raise RequestError(f"{ALL_VETOED}; remove one of them", file=config.path, key="advice.vetoes")
     if space.pool is None and not space.independent:
         try:
             sample(space, 1, np.random.default_rng(0))
@@ -311,24 +307,6 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             laws = ("constraints", "mixtures", "at_most_nonzero", "rules", "forbidden")
             key = next((name for name in laws if getattr(config.model, name)), "strategy.fixed")
             raise RequestError(error.what, file=config.path, key=key) from None
-
-
-def _check_vetoes(config: CampaignConfig, space: Space) -> None:
-    """See that the vetoes leave something to propose, as far as that can be known beforehand."""
-    advice, pool = config.model.advice, space.pool
-    if not advice.vetoes:
-        return
-    if pool is None:
-        because = all_vetoed(advice, space.parameters, space.fixed)
-    else:
-        against = vetoed(advice, space.parameters, pool.columns, len(pool))
-        because = advice.vetoes[0].because if against.all() else None
-    if because is not None:
-        raise RequestError(
-            f"speak against every recipe that may be proposed (such as: {because}); remove one of them",
-            file=config.path,
-            key="advice.vetoes",
-        )
 
 
 def refuse_hopeless(config: CampaignConfig, bench: Bench) -> None:

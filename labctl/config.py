@@ -165,7 +165,7 @@ class CampaignModel(RecipesConfig):
         self._check_fidelities()
         self._check_arms()
         self._check_shares()
-        self.advice.check(self.parameters)
+        self.advice.check(self.parameters, self.strategy.fixed)
         return self
 
     def _check_sizes(self) -> None:

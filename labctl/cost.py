@@ -36,9 +36,9 @@ def spent(config: CampaignConfig, state: CampaignState) -> float:
 
 
 def next_cost(config: CampaignConfig, state: CampaignState) -> float:
-    """What another experiment at the target will cost: as those so far on average, or the price of an attempt.
+    """What another experiment at the target will cost: as those so far did on average; 0 without a price.
 
-    Without a price it is 0.
+    Before the first it is the price of an attempt.
     """
     price = config.model.instrument.cost
     if price is None:

@@ -80,7 +80,8 @@ def unaffordable(config: CampaignConfig, state: CampaignState) -> str | None:
     if cost + waiting + each <= most * (1.0 + _ROUNDING):
         return None
     taken = f", {waiting:.4g} is taken by what waits for a result" if waiting else ""
-    return f"the budget of {most:g} is spent: {cost:.4g} spent{taken}, and another experiment costs about {each:.4g}"
+    spare = f"{cost:.4g} spent{taken}, and another experiment costs about {each:.4g}"
+    return f"the budget of {most:g} is spent: {spare}"
 
 
 def _stand_ins_cost_too_much(config: CampaignConfig, state: CampaignState, budget: int) -> str | None:

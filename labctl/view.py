@@ -81,8 +81,6 @@ def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, runni
         why = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"
     else:
         command = "propose" if config.model.instrument.kind == "hand" else "run"
-        status, why = why_to_stop(config, state, budget) or (
-            "open",
-            f"{budgeted(state)} of the {counted(budget, 'experiment')} in the campaign file; `labctl {command}` goes on",
-        )
+        had = f"{budgeted(state)} of the {counted(budget, 'experiment')} in the campaign file"
+        status, why = why_to_stop(config, state, budget) or ("open", f"{had}; `labctl {command}` goes on")
     return View(config, state, summarise(config, state, status=status, why=why, ledger=str(ledger)), ledger)

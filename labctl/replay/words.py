@@ -238,5 +238,5 @@ def _too_few(pair: Mapping[str, Any]) -> str:
     """That so few seeds cannot tell, whatever they happened to give."""
     n, between = pair["best"]["seeds"], f"{pair['first']} and {pair['second']}"
     if n == 1:
-        return f"One seed shows no spread, so nothing can be said of {between}; use {FEWEST_SEEDS} seeds or more."
+        return f"One seed shows no spread, so nothing can be said of {between}; use {FEWEST_SEEDS} or more."
     return f"{n} seeds are too few to say whether {between} differ; use {FEWEST_SEEDS} or more."

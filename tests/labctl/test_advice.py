@@ -17,6 +17,10 @@ VETOES = [
     {"when": {"solvent": "water", "dose": {"above": 5, "unit": "gram"}}, "because": "it foams"},
     {"when": {"steps": {"at_most": 1, "unit": "dimensionless"}}, "because": "one step never did anything"},
 ]
+BOTH_SIDES = [
+    {"when": {"dose": {"below": 5, "unit": "gram"}}, "because": "too little"},
+    {"when": {"dose": {"at_least": 5000, "unit": "mg"}}, "because": "too much"},
+]
 
 
 @pytest.fixture
@@ -65,6 +69,23 @@ def test_slopes_of_a_belief_are_those_of_its_values(config: CampaignConfig) -> N
         step[column] = 1e-6
         by_difference = (found.log(X + step) - found.log(X - step)) / 2e-6
         assert slopes[:, column] == pytest.approx(by_difference, rel=1e-4, abs=1e-6)
+
+
+def test_weights_of_any_size_are_told_by_their_ratio(hand_campaign: Written) -> None:
+    for scale in (1e-305, 1.0, 1e305):
+        prior = {"solvent": {"water": 2 * scale, "no": scale}}
+        config = load_config(hand_campaign(advice={"prior": prior, "strength": 10}))
+        assert weight(config, 10) == 0
+        assert weight(config, 10, solvent="no") == pytest.approx(math.log(0.5), abs=5e-3)
+
+
+def test_vetoes_that_leave_a_gap_leave_something(hand_campaign: Written) -> None:
+    gap = [BOTH_SIDES[0], {"when": {"dose": {"above": 5, "unit": "gram"}}, "because": "too much"}]
+    advice = load_config(hand_campaign(advice={"vetoes": gap})).model.advice
+    assert len(advice.vetoes) == 2
+    # With the dose fixed elsewhere, the gap is out of reach.
+    with pytest.raises(RequestError, match="speak against every recipe"):
+        load_config(hand_campaign(advice={"vetoes": gap}, strategy={"fixed": {"dose": 6}}))
 
 
 def test_without_a_prior_there_is_no_belief(config: CampaignConfig) -> None:
@@ -124,6 +145,20 @@ def test_vetoes_speak_against_what_meets_all_their_conditions(config: CampaignCo
         ({"vetoes": [{"when": {"solvent": "no"}, "because": ""}]}, "because"),
         ({"doubt": 0.6}, "advice.doubt: is 0.6"),
         ({"strength": 0}, "advice.strength: is 0"),
+        ({"strength": 1e300}, "advice.strength: is 1e+300"),
+        (
+            {"prior": {"dose": {"near": 2, "within": 1e300}}},
+            "reaches more than 100 times the range from 0 to 10",
+        ),
+        (
+            {"prior": {"solvent": {"water": 1e300, "no": 1e-300}}},
+            "one weight is more than 1e+06 times another",
+        ),
+        (
+            {"vetoes": [{"when": {"steps": {"at_least": 1, "unit": "dimensionless"}}, "because": "never"}]},
+            "advice.vetoes: speak against every recipe that may be proposed (such as: never)",
+        ),
+        ({"vetoes": BOTH_SIDES}, "advice.vetoes: speak against every recipe that may be proposed"),
     ],
 )
 def test_advice_that_fits_nothing_is_refused(

@@ -303,7 +303,7 @@ def test_a_result_by_hand_is_recorded_once(hand_campaign: Written) -> None:
         failed = campaign.record("e0002", failed="infeasible", message="it would not dissolve")
         assert failed.status == "failed"
         for wrong, values, options, sentence in (
-            ("e0001", {"yield": 1.0}, {}, "e0001 is measured"),
+            ("e0001", {"yield": 1.0}, {}, "e0001 has its result already"),
             ("e0009", {"yield": 1.0}, {}, "there is no experiment 'e0009'"),
             ("banana", {"yield": 1.0}, {}, "there is no experiment 'banana'"),
             ("e0003", {"yeild": 1.0}, {}, "yeild: no such objective; this campaign has yield, colour"),

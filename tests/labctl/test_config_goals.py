@@ -58,6 +58,46 @@ SEVERAL = [
         "instrument.cost.of: solvent is no parameter",
     ),
     ("{initial: 3}", "{floors: {random: 0.5, novelty: 0.4}}", ":10: strategy.floors.novelty: no such key"),
+    (
+        "{initial: 3}",
+        "{floors: {rndom: 0.1}}",
+        ":10: strategy.floors.rndom: no such key; did you mean random?",
+    ),
+    (
+        BUDGET,
+        "advice: {prior: {dose: {nera: 1, within: 1}}}",
+        "advice.prior.dose.nera: no such key; did you mean near",
+    ),
+    (
+        BUDGET,
+        "advice: {vetoes: [{when: {dose: {abov: 1, unit: gram}}, because: x}]}",
+        "advice.vetoes.0.when.dose.abov: no such key; did you mean above?",
+    ),
+    (
+        HAND,
+        "instrument: {kind: hand, cost: {eahc: 1}}",
+        "instrument.cost.eahc: no such key; did you mean each?",
+    ),
+    (
+        BUDGET,
+        "fidelities: {quick: {instrument: {kind: replay, dataste: x}}}",
+        "fidelities.quick.instrument.dataste: no such key; did you mean dataset?",
+    ),
+    (
+        BUDGET,
+        "fidelities: {quick: {instrument: {kind: replay, dataset: x, cost: {eahc: 1}}}}",
+        "fidelities.quick.instrument.cost.eahc: no such key; did you mean each?",
+    ),
+    (
+        BUDGET,
+        "budget: {target: {valeu: 1, unit: percent}}",
+        "budget.target.valeu: no such key; did you mean value?",
+    ),
+    (
+        "{goal: maximize, unit: percent}",
+        "{goal: target, target: 1.0e+200, unit: percent}",
+        ":8: objectives.yield.target: 1e+200 is larger than any reading",
+    ),
     ("{initial: 3}", "{floors: {random: 0.6}}", ":10: strategy.floors.random: is 0.6"),
     (
         BUDGET,

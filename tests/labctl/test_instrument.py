@@ -36,6 +36,8 @@ def refused(file: Path) -> str:
     ("changes", "said"),
     [
         ({"fidelities": fidelities("target")}, "fidelities.target: this name belongs to the instrument"),
+        ({"fidelities": fidelities("Target")}, "fidelities.Target: this name belongs to the instrument"),
+        ({"fidelities": fidelities("two\nlines")}, "is no name; use 1 to 100 printable characters"),
         ({"fidelities": {"r": {"instrument": {**CHEAP, "cost": None}}}}, "fidelities.r.instrument.cost"),
         (
             {"fidelities": {"r": {"instrument": {"kind": "hand", "cost": {"each": 1}}}}},
@@ -146,6 +148,11 @@ def test_what_a_stand_in_reads_never_passes_for_a_result(two_tables: Written) ->
         assert summary.stand_ins == len(read)
         assert summary.experiments == summary.measured + sum(summary.failed.values()) + len(read)
         assert summary.cost == 5 * (summary.experiments - len(read)) + len(read)
+        [rough] = summary.cheaper
+        assert (rough.name, rough.readings) == ("rough", sum(e.status == "measured" for e in read))
+        assert rough.share == pytest.approx(len(read) / (summary.cost or 0), abs=1e-4)
+        last = [e for e in campaign.state if e.proposal.strategy == "improve_by_cost"][-1]
+        assert last.proposal.because.endswith(f"; rough {rough.standing}")
         said = [e.proposal.because for e in read]
         assert all(text.startswith("by rough: ") and "source" not in text for text in said)
     rows = list(csv.DictReader(as_csv(look(file)).splitlines()))
@@ -154,6 +161,14 @@ def test_what_a_stand_in_reads_never_passes_for_a_result(two_tables: Written) ->
         assert row["fidelity"] == ("rough" if by_rough else "target")
         assert bool(row["read by a cheaper fidelity: height [mm]"]) == by_rough
         assert not (by_rough and row["measured: height [mm]"])
+
+
+def test_a_batch_ends_where_the_cost_does(replay_campaign: Written) -> None:
+    plan, budget = {"initial": 8, "batch": 4}, {"experiments": 30, "cost": 30}
+    with Campaign.open(replay_campaign(instrument=TARGET, strategy=plan, budget=budget)) as campaign:
+        summary = campaign.run()
+        assert (summary.status, summary.experiments, summary.cost) == ("finished", 6, 30)
+        assert summary.why == "the budget of 30 is spent: the experiments cost 30"
 
 
 def test_a_table_of_a_stand_in_may_not_change_underneath(two_tables: Written) -> None:

@@ -10,6 +10,7 @@ from labctl.campaign import Campaign
 from labctl.errors import RequestError
 from labctl.export import as_csv, as_records
 from labctl.proposal import Interval
+from labctl.record import missing
 from labctl.sheet.results import record_sheet
 from labctl.view import View, look
 
@@ -33,13 +34,28 @@ def test_one_goal_is_enough_and_the_best_keeps_the_limits(campaign: Campaign) ->
     assert campaign.record("e1", {"strength": 3.0}).status == "measured"
     assert campaign.record("e2", {"colour": 510.0, "width": 5.0}).status == "measured"
     assert campaign.summary().best is None
-    assert campaign.summary().beyond_limits == 1
+    assert (campaign.summary().beyond_limits, campaign.summary().limits_unknown) == (0, 1)
     campaign.record("e3", {"strength": 2.0, "colour": 480.0, "width": 20.0})
     campaign.record("e4", {"strength": 9.0, "colour": 500.0, "width": 20.1})
     summary = campaign.summary()
     assert summary.best is not None
     assert (summary.best.experiment, summary.best.value) == ("e0003", 2.0)
     assert [c.experiment for c in summary.front] == ["e0003"]
+    assert (summary.beyond_limits, summary.limits_unknown) == (1, 1)
+    with pytest.raises(RequestError, match="e0003 has its result already"):
+        campaign.record("e3", {"strength": 9.0})
+
+
+def test_what_a_result_lacks_is_known(campaign: Campaign) -> None:
+    lacks = []
+    for n, values in ((1, {"strength": 3.0}), (2, {"strength": 3.0, "colour": 500.0, "width": 5.0})):
+        done = campaign.record(f"e{n}", values)
+        assert done.outcome is not None
+        lacks.append(missing(campaign.config, done.outcome))
+    failed = campaign.record("e3", failed="infeasible").outcome
+    assert failed is not None
+    # What is only observed need not be given, and a failure alone lacks nothing.
+    assert (*lacks, missing(campaign.config, failed)) == (["colour", "width"], [], [])
 
 
 @pytest.mark.parametrize("values", [{}, {"mass": 1.0}, {"width": 1.0, "mass": 1.0}])

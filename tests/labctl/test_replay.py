@@ -147,7 +147,8 @@ def test_what_came_in_the_common_start_is_no_strategy_s_merit_and_no_difference_
     found["levels"][0]["needed"]["improve"]["median"] = 3
     assert "came within the first 4 experiments, which are the same" in in_short(found)[0]
     found["differences"][0]["best"]["shown"] = found["differences"][0]["top_share"]["shown"] = False
-    assert in_short(found)[-1].startswith("2 seeds do not show that ")
+    too_few = "2 seeds are too few to say whether random and improve differ; use 5 or more."
+    assert in_short(found)[-1] == verdict(found)[-1] == too_few
 
 
 def test_rows_and_recipes_are_told_apart(hill: Path) -> None:

@@ -112,11 +112,79 @@ def test_a_front_stagnates_when_it_no_longer_grows(ended: Callable[..., View]) -
     assert said == ("finished", "the last 2 results brought nothing new, none of them on the front")
 
 
-def test_what_never_kept_a_limit_does_not_stagnate(ended: Callable[..., View]) -> None:
-    view = ended(campaign("kept", stop=[{"stagnation": 1}]), [1, 2, 3, 3, 3], zs=[2, 2, 2, 2, 2])
-    assert (stagnation(view.config, view.state), why(view)) == (0, None)
+def test_what_never_kept_a_limit_stagnates_from_the_start(ended: Callable[..., View]) -> None:
+    told = campaign("kept", stop=[{"stagnation": 5}])
+    view = ended(told, [1, 2, 3, 3, 3], zs=[2, 2, 2, 2, 2])
+    assert stagnation(view.config, view.state) == 5
+    assert why(view) == ("finished", "none of the 5 results keeps the limits on outcomes")
     assert view.summary.best is None
     assert view.summary.beyond_limits == view.summary.measured == 5
+    assert why(ended(told, [1, 2, 3, 3], zs=[2, 2, 2, 2])) is None
+    assert why(ended(told, [1, 2, 3, 3, 3], zs=[2, 1, 2, 2, 2])) is None
+
+
+def test_nothing_begins_that_the_cost_has_no_room_for(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(budget={"cost": 5})
+    told["instrument"] = {"kind": "hand", "cost": {"each": 10}}
+    said = "the budget of 5 is spent: 0 spent, and another experiment costs about 10"
+    assert why(view_from(told, [])) == ("finished", said)
+    told["budget"] = {"cost": 0.3}
+    told["instrument"] = {"kind": "hand", "cost": {"each": 0.1}}
+    done = [(asked({"x": 1}), came(y=1)), (asked({"x": 2}), came(y=1))]
+    # A tenth thrice is a little more than three tenths, and fits all the same.
+    assert why(view_from(told, done)) is None
+    said = "the budget of 0.3 is spent: 0.2 spent, 0.1 is taken by what waits for a result, and another "
+    assert why(view_from(told, [*done, (asked({"x": 3}), None)])) == (
+        "finished",
+        said + "experiment costs about 0.1",
+    )
+
+
+def test_what_an_experiment_used_up_so_far_is_what_the_next_one_is_expected_to(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(budget={"cost": 12})
+    told["instrument"] = {"kind": "hand", "cost": {"of": {"x": 1}}}
+    assert why(view_from(told, [])) is None
+    assert why(view_from(told, [(asked({"x": 6}), came(y=1))])) is None
+    assert why(view_from(told, [(asked({"x": 7}), came(y=1))])) == (
+        "finished",
+        "the budget of 12 is spent: 7 spent, and another experiment costs about 7",
+    )
+
+
+def test_a_stand_in_does_not_eat_the_experiments_of_the_target(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    replay = {"kind": "replay", "dataset": "card.yaml"}
+    told = campaign(budget={"experiments": 3}, stop=[{"stagnation": 1, "experiments": 2}])
+    told["instrument"] = {**replay, "cost": {"each": 5}}
+    told["fidelities"] = {"rough": {"instrument": {**replay, "cost": {"each": 1}}}}
+    rough = [(asked({"x": i}, fidelity="rough"), came(y=1)) for i in range(14)]
+    own = [(asked({"x": 1}), came(y=1))]
+    view = view_from(told, [*own, *rough])
+    assert why(view, 3) is None
+    assert view.summary.status == "open"
+    assert view.summary.why.startswith("1 of the 3 experiments")
+    # Nor may they go on for ever: 15 is what three experiments of the target cost.
+    status, said = why(view_from(told, [*own, *rough, rough[0]]), 3) or ("", "")
+    assert status == "finished"
+    assert said.startswith(
+        "the cheaper fidelities have cost 15, as much as 3 experiments would; give budget."
+    )
+
+
+def test_what_gave_a_result_or_a_bound_is_no_failure_of_the_rate(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(stop=[{"failure_rate": 0.4, "last": 2}])
+    beyond = came("censored", {"bounds": {"y": {"low": 3}}})
+    for result in (beyond, came("off_recipe", y=3)):
+        assert why(view_from(told, [(asked({"x": i}), result) for i in range(4)])) is None
+    lost = [(asked({"x": i}), came("off_recipe")) for i in range(4)]
+    assert why(view_from(told, lost)) is not None
 
 
 @pytest.fixture

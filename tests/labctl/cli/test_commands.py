@@ -150,6 +150,64 @@ def test_by_hand_from_proposal_to_result(hand_campaign: Written, labctl: Labctl)
     assert labctl("status", file, "--json").json["waiting_for"] == ["e0003"]
 
 
+def test_an_ended_campaign_says_why_and_proposes_all_the_same(hand_campaign: Written, labctl: Labctl) -> None:
+    file = hand_campaign(budget={"experiments": 1})
+    first = labctl("propose", file, "--json")
+    assert (first.json["ended"], first.err) == (None, "")
+    why = "the budget of 1 experiment is spent"
+    own = ["--recipe", "dose=1", "--recipe", "steps=2", "--recipe", "solvent=no"]
+    for more in ([], own):
+        said = labctl("propose", file, *more, "--json")
+        assert (said.json["ended"], len(said.json["proposals"])) == (why, 1)
+        assert said.err == f"note: the campaign has ended: {why}\n"
+
+
+def test_candidates_that_run_out_are_told(hand_campaign: Written, labctl: Labctl) -> None:
+    vetoes = [{"when": {"solvent": "water"}, "because": "it foams"}]
+    file = hand_campaign(candidates={"table": "few.csv"}, advice={"vetoes": vetoes, "doubt": 0})
+    (file.parent / "few.csv").write_text("dose,steps,solvent\n1,2,water\n2,2,no\n", "utf-8")
+    said = labctl("propose", file, "-n", 3, "--json")
+    why = "every candidate that no veto speaks against was tried"
+    assert (said.json["ended"], len(said.json["proposals"])) == (why, 1)
+    assert said.err == f"note: 1 of 3 proposed: {why}\n"
+    again = labctl("propose", file)
+    assert (again.code, again.out, again.err) == (0, "", f"note: 0 of 1 proposed: {why}\n")
+    # One that people speak against is tried by hand, and what came of it is told.
+    labctl("propose", file, "--recipe", "dose=1", "--recipe", "steps=2", "--recipe", "solvent=water")
+    labctl("record", file, "e1", "yield=5.1")
+    labctl("record", file, "e2", "yield=4.2")
+    told = labctl("status", file)
+    assert "1 tried, 0 failed, best 4.2 % against 5.1 %" in told.out.replace("percent", "%")
+
+
+def test_vetoes_against_every_candidate_are_refused_before_anything_is_written(
+    hand_campaign: Written, labctl: Labctl
+) -> None:
+    vetoes = [{"when": {"solvent": "water"}, "because": "it foams"}]
+    file = hand_campaign(candidates={"table": "few.csv"}, advice={"vetoes": vetoes})
+    (file.parent / "few.csv").write_text("dose,steps,solvent\n1,2,water\n", "utf-8")
+    assert "advice.vetoes: speak against every recipe" in one_sentence(labctl("propose", file), 2)
+    assert not file.with_suffix(".lab").exists()
+
+
+def test_status_and_record_tell_cost_and_what_is_missing(hand_campaign: Written, labctl: Labctl) -> None:
+    objectives = {
+        "yield": {"goal": "maximize", "unit": "percent"},
+        "width": {"goal": "observe", "unit": "um", "at_most": 20},
+    }
+    instrument = {"kind": "hand", "cost": {"each": 2.5}}
+    file = hand_campaign(objectives=objectives, instrument=instrument, budget={"cost": 100})
+    labctl("propose", file, "-n", 2)
+    said = labctl("record", file, "e1", "yield=3")
+    assert said.out.splitlines()[1].strip() == "without width"
+    done = labctl("record", file, "e2", "yield=3", "width=21", "--json").json
+    assert (done["missing"], done["cost"], done["cost_budget"]) == ({}, 5, 100)
+    told = labctl("status", file).out
+    assert "5 of 100" in told
+    assert "1 of 2 results breaks a limit; of 1 it is not known" in told
+    assert "e0002 has its result already" in one_sentence(labctl("record", file, "2", "yield=1"), 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
