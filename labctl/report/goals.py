@@ -52,9 +52,8 @@ def broken(config: CampaignConfig, outcome: Outcome | None) -> list[str]:
 
 
 def led_by(config: CampaignConfig, name: str) -> CampaignConfig:
-    """The same campaign with this goal first, which is the one that figures of one goal show."""
-    objectives = {name: config.model.objectives[name], **config.model.objectives}
-    return replace(config, model=config.model.model_copy(update={"objectives": objectives}))
+    """The same campaign with this goal as the main one, which figures of one goal show."""
+    return replace(config, model=config.model.model_copy(update={"main": name}))
 
 
 def judged_title(name: str, objective: Objective) -> str:

@@ -110,7 +110,7 @@ def test_a_veto_holds_for_every_fidelity(after: Callable[..., Situation]) -> Non
     vetoes = {"vetoes": [{"when": {"x": {"above": 3, "unit": "mm"}}, "because": "no"}]}
     for read in ({}, {"quick": (MANY, hill)}, {"quick": (MANY, noise), "rough": (MANY, noise)}):
         assert float(chosen(after(SIX, {"advice": vetoes}, **read)).recipe["x"]) <= 3
-    everywhere = {"vetoes": [{"when": {"x": {"at_least": 0, "unit": "mm"}}, "because": "no"}]}
+    everywhere = {"vetoes": [{"when": {"x": {"above": 0, "unit": "mm"}}, "because": "no"}]}
     assert ImproveByCost().choose(after(SIX, {"advice": everywhere})) is None
 
 
