@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 from labctl import units
 from labctl.budget import StopRule, seconds_in
@@ -14,9 +13,6 @@ from labctl.proposal import Predicted
 from labctl.scores import best_steps, keeps_limits, off_recipe_value, value_of
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Ended = tuple[str, str]
 
@@ -111,23 +107,17 @@ def _by_rule(rule: StopRule, config: CampaignConfig, state: CampaignState) -> En
     """Status and reason if everything that a rule names holds."""
     if rule.experiments is not None and len(state.measured) + len(state.failed) < rule.experiments:
         return None
-    checks: list[Callable[[], str | None]] = []
+    reasons: list[str | None] = []
     if rule.stagnation is not None:
-        most = rule.stagnation
-        checks.append(lambda: _stagnates(config, state, most))
+        reasons.append(_stagnates(config, state, rule.stagnation))
     if rule.improvement_chance is not None:
-        least = rule.improvement_chance
-        checks.append(lambda: _hopeless(config, state, least, rule.proposals))
+        reasons.append(_hopeless(config, state, rule.improvement_chance, rule.proposals))
     if rule.failure_rate is not None:
-        share = rule.failure_rate
-        checks.append(lambda: _fails_often(state, tuple(config.goals), share, rule.last))
-    said = []
-    for check in checks:
-        reason = check()
-        if reason is None:
-            return None
-        said.append(reason)
-    return "halted" if rule.failure_rate is not None else "finished", ", and ".join(said)
+        reasons.append(_fails_often(state, tuple(config.goals), rule.failure_rate, rule.last))
+    holding = [reason for reason in reasons if reason is not None]
+    if len(holding) < len(reasons):
+        return None
+    return "halted" if rule.failure_rate is not None else "finished", ", and ".join(holding)
 
 
 def _stagnates(config: CampaignConfig, state: CampaignState, most: int) -> str | None:

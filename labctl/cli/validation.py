@@ -1,13 +1,13 @@
 """The command that says how far a model can be trusted: validate."""
 
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.output import Answer, Folder, JsonFlag, give, say
+from labctl.cli.output import Answer, Folder, JsonFlag, give
+from labctl.cli.progress import Progress
 from labctl.errors import RequestError
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ Target = Annotated[
 GoalColumn = Annotated[
     str | None, typer.Option("--target", metavar="COL", help="What was measured, where that is not clear.")
 ]
-_QUIET_S = 5.0
-_WIDTH = 78
-_BAR = 12
 _MOST_NOTES = 8
 _PIPED_WIDTH = 110
 
@@ -75,14 +72,19 @@ def validate(
     from labctl.files import may_write  # noqa: PLC0415 - commands import what they need
     from labctl.target import find_study  # noqa: PLC0415
     from labctl.validate import validate_study, write_page  # noqa: PLC0415
+    from labctl.validate.words import step as in_words  # noqa: PLC0415
 
     page = output if output is not None else _usual_page(target, folder)
     may_write(page, ".html")
     study = find_study(target, goal=goal, folder=folder)
     written = _law(law, target, study)
-    with _Progress() as progress:
+    with Progress() as bar:
+
+        def show(step: "Step") -> None:
+            bar.tell(step.number, step.count, in_words(step))
+
         checked = validate_study(
-            study, budget_s=budget, seed=seed, law=written, groups=group or (), progress=progress.tell
+            study, budget_s=budget, seed=seed, law=written, groups=group or (), progress=show
         )
     write_page(checked, page)
     data = {**checked.as_json(), "page": str(page)}
@@ -113,34 +115,6 @@ def _law(given: str | None, target: str, study: "Study") -> "WrittenLaw | None":
         model = load_config(path).model
         return None if model.law is None else model.law.written(study.space.parameters)
     return None
-
-
-class _Progress:
-    """What is being fitted, on stderr: a bar that is written over in a terminal, else a line now and then."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._last = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._terminal:
-            sys.stderr.write("\r\x1b[2K")
-
-    def tell(self, step: "Step") -> None:
-        from labctl.validate.words import step as in_words  # noqa: PLC0415
-
-        now, text = time.monotonic(), in_words(step)
-        if self._terminal:
-            done = _BAR * (step.number - 1) // step.count
-            bar = "━" * done + "╌" * (_BAR - done)
-            sys.stderr.write(f"\r\x1b[2K{bar} {text[: _WIDTH - _BAR]}")
-            sys.stderr.flush()
-        elif now - self._last >= _QUIET_S:
-            say(text)
-            self._last = now
 
 
 def _tell(checked: "Checked", page: Path) -> None:

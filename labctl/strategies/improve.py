@@ -68,7 +68,9 @@ class Improve:
     def _rank(self, situation: Situation, among: Candidates, found: Gain, *, risk: bool) -> _Ranked:
         # Not a number is never the best: where the verdict forbids it, no improvement is promised.
         open_to = situation.within_trust(among.X) & ~hopeless(situation, among.X, risk=risk)
-        open_to &= ~twins(situation, among.X, _gains(situation, among.X, found))
+        if situation.space.pool is None:
+            # A pool has no twins, and predicting all of it once more would cost as much as its scores.
+            open_to &= ~twins(situation, among.X, _gains(situation, among.X, found))
         scores = np.where(open_to, found.score.log(among.X), np.nan)
         return _Ranked(among, scores, among.best(scores, situation.allowed, max(_STARTS, 1 + _ALTERNATIVES)))
 

@@ -206,7 +206,7 @@ def step(step: "Step") -> str:
         "shuffled": f"{step.k} random folds held out in turn",
         "loco": f"{step.k} clusters held out in turn",
     }.get(step.kind, f"held out by {kind_of(step.kind)}")
-    return f"{step.number} of {step.count}: {model}, {held}"
+    return f"{model}, {held}"
 
 
 def regions(checked: Checked) -> bool:
