@@ -30,8 +30,10 @@ def pins(root: Path) -> dict[str, Version]:
 def asked_for(project: dict[str, Any]) -> Iterator[Requirement]:
     """Everything the project depends on by itself, with its extras."""
     yield from map(Requirement, project["dependencies"])
-    for extra in ("tables", "test"):
-        yield from map(Requirement, project["optional-dependencies"][extra])
+    for extra in project["optional-dependencies"].values():
+        wanted = map(Requirement, extra)
+        # An extra may name others of this project's own extras, which are looked at themselves.
+        yield from (one for one in wanted if one.name != project["name"])
 
 
 def test_every_dependency_is_pinned_to_a_version_that_the_project_accepts(
