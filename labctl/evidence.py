@@ -8,7 +8,7 @@ from labctl.config import CampaignConfig
 from labctl.ground import Ground
 from labctl.space import Space, sample
 from labctl.state import CampaignState
-from labctl.stopping import stagnation
+from labctl.stopping import promises, stagnation
 from labctl.surprises import Surprise
 from labctl_drivers.protocol import FailureKind
 
@@ -16,6 +16,7 @@ PLACES = 200
 """Recipes on which coverage is estimated: its standard error is then below 4 %."""
 _LAST = 10
 _PATIENCE, _LEAST_PATIENCE = 0.25, 8
+_PROMISES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,14 @@ class Evidence:
 
     Attributes:
         results: how many results there are.
-        verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first.
+        verdict: on the surrogate: trusted, interpolation only or lookup table; None before the first, and
+            while the results are too few to tell.
         since_better: results since the last better one; 0 is best.
         patience: after how many of them a campaign of this length stagnates.
+        promise: mean chance of a better result that the last recipes chosen for improvement had; None if
+            too few were chosen, or for several goals.
+        let_down: chance that none of the recipes chosen since the last better result would be better; 1 is
+            best, and a small one says that the surrogate promised what did not come.
         surprises: results that surprised their prediction and were not refuted by a replicate; 0 is best.
         widened: factor in the predictions because they were too sure of themselves; 1 is best.
         failing: share of the last ten experiments that made no sample; 0 is best.
@@ -37,6 +43,8 @@ class Evidence:
     verdict: str | None = None
     since_better: int = 0
     patience: int = _LEAST_PATIENCE
+    promise: float | None = None
+    let_down: float = 1.0
     surprises: int = 0
     widened: float = 1.0
     failing: float = 0.0
@@ -54,17 +62,30 @@ def evidence(
     seed: int,
 ) -> Evidence:
     """Gather the evidence; a pure function of its arguments."""
-    results = len(state.measured)
+    results, since = len(state.measured), stagnation(config, state)
+    latest = promises(config, state, most=_PROMISES)
     return Evidence(
         results=results,
-        verdict=None if state.verdict is None else str(state.verdict["verdict"]),
-        since_better=stagnation(config, state),
+        verdict=standing(state),
+        since_better=since,
         patience=max(_LEAST_PATIENCE, round(_PATIENCE * results)),
+        promise=float(np.mean(latest)) if len(latest) == _PROMISES else None,
+        let_down=float(np.prod([1.0 - p for p in promises(config, state, since=since)])),
         surprises=sum(s.replicate != "disagrees" for s in surprises),
         widened=widened,
         failing=_failing(state),
         covered=None if ground is None else _covered(space, ground, seed),
     )
+
+
+def standing(state: CampaignState) -> str | None:
+    """The last verdict on the surrogate; None before the first, and where it could not decide.
+
+    A gain that was seen but cannot be told from chance, as of a dozen results, says no more than no verdict.
+    """
+    if state.verdict is None or state.verdict.get("undecided", False):
+        return None
+    return str(state.verdict["verdict"])
 
 
 def _failing(state: CampaignState) -> float:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from labctl.evidence import Evidence
 from labctl.plural import counted
 
-QUIET: Mapping[str, float] = {"improve": 8.0, "explore": 0.5, "novelty": 0.5}
+QUIET: Mapping[str, float] = {"improve": 9.0, "explore": 0.25, "novelty": 0.25}
 """Weights of a campaign without a worry; random and replicate come on top, by their floors."""
+_LIVELY, _HOPELESS = 0.1, 0.01
+"""Chances of a better result from which on a choice is worth its turn, and up to which it hardly is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,12 @@ def shares(seen: Evidence, floors: Mapping[str, float]) -> Shares:
 
     - the verdict: a surrogate that only interpolates is asked less and fed from outside its domain more; one
       that is a lookup table is hardly asked at all;
-    - stagnation: the longer no better result came, the more goes to what is unlike everything known;
-    - surprise: results that the surrogate called unlikely, and predictions that had to be widened, say that
-      there is something it does not know, so that more goes where it knows least;
+    - stagnation: where what was chosen for improvement had hardly a chance of it, the turn costs little and
+      goes to what is unlike everything known; a long wait alone is no sign of it, since records are rare in
+      any search. For several goals, of which no chance is written down, the wait has to do;
+    - surprise: results that the surrogate called unlikely, predictions that had to be widened, and a chance
+      of improvement that was promised again and again and never came, say that there is something it does
+      not know, so that more goes where it knows least;
     - failures: where many of the last experiments made no sample, what seemed to improve did not;
     - coverage: as long as most of what could be proposed lies outside the results' domain, gaps are filled.
 
@@ -59,8 +64,8 @@ def shares(seen: Evidence, floors: Mapping[str, float]) -> Shares:
 
 def _by_verdict(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
     if seen.verdict == "interpolation only":
-        weights["improve"] *= 0.75
-        weights["explore"] += 1.0
+        weights["improve"] *= 0.9
+        weights["explore"] += 0.75
         reasons.append("the surrogate is good only between measured recipes")
     elif seen.verdict == "lookup table":
         weights["improve"] *= 0.5
@@ -73,22 +78,29 @@ def _by_verdict(seen: Evidence, weights: dict[str, float], reasons: list[str]) -
 
 
 def _by_stagnation(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
-    pressure = _pressure(seen.since_better, seen.patience, 2 * seen.patience)
+    waited = f"nothing better for {counted(seen.since_better, 'result')}"
+    if seen.promise is not None:
+        pressure = _pressure(-seen.promise, -_LIVELY, -_HOPELESS) if seen.since_better else 0.0
+        waited += f", and the last choices had a chance of {seen.promise:.1%}"
+    else:
+        pressure = _pressure(seen.since_better, 2 * seen.patience, 4 * seen.patience)
     if pressure > 0:
         weights["improve"] *= 1.0 - 0.35 * pressure
         weights["novelty"] += 2.0 * pressure
         weights["explore"] += 0.5 * pressure
-        reasons.append(f"nothing better for {counted(seen.since_better, 'result')}")
+        reasons.append(waited)
 
 
 def _by_surprise(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
     # One surprise in five results, or predictions twice as wide as the surrogate says, is as much as counts.
     share = seen.surprises / max(seen.results, 20)
-    pressure = max(_pressure(share, 0.0, 0.2), _pressure(seen.widened, 1.0, 2.0))
+    let_down = _pressure(-seen.let_down, -0.2, -0.02)
+    pressure = max(_pressure(share, 0.0, 0.2), _pressure(seen.widened, 1.0, 2.0), let_down)
     if pressure > 0:
-        weights["explore"] += 1.5 * pressure
+        weights["explore"] += pressure
         said = [counted(seen.surprises, "unexplained surprise")] if seen.surprises else []
         said += [f"predictions widened {seen.widened:.2g} times"] if seen.widened > 1.0 else []
+        said += ["improvement was promised and did not come"] if let_down > 0 else []
         reasons.append(" and ".join(said))
 
 
@@ -105,7 +117,7 @@ def _by_coverage(seen: Evidence, weights: dict[str, float], reasons: list[str]) 
         return
     pressure = _pressure(1.0 - seen.covered, 0.5, 1.0)
     if pressure > 0:
-        weights["gaps"] = weights.get("gaps", 0.0) + pressure
+        weights["gaps"] = weights.get("gaps", 0.0) + 0.5 * pressure
         reasons.append(f"{seen.covered:.0%} of what could be done lies near a result")
 
 

@@ -144,19 +144,39 @@ def stagnation(config: CampaignConfig, state: CampaignState) -> int:
     return sum(e.number > last for e in state.measured)
 
 
-def _hopeless(config: CampaignConfig, state: CampaignState, least: float, proposals: int) -> str | None:
+def promises(
+    config: CampaignConfig, state: CampaignState, *, most: int | None = None, since: int | None = None
+) -> list[float]:
+    """The chance of a better result that the last recipes chosen for improvement had, latest first.
+
+    Each is held against the best that was known when it was chosen: what it found itself is no sign of
+    despair.
+
+    Args:
+        config: of the campaign; with several goals nothing is promised of one of them.
+        state: of the campaign.
+        most: how many, at the most.
+        since: only those among so many last results.
+    """
     goal, _ = config.goal
+    chances: list[float] = []
+    if len(config.goals) > 1:
+        return chances
     steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
-    chances = []
-    for experiment in reversed(_done(state)):
+    done = _done(state)
+    for experiment in reversed(done if since is None else state.measured[len(state.measured) - since :]):
         proposal = experiment.proposal
         known = [v for e, v in steps if e.ended_seq is not None and e.ended_seq < experiment.proposed_seq]
         if proposal.arm != "improve" or proposal.fidelity is not None or goal not in proposal.predictions:
             continue
-        # Held against the best that was known then: what it found itself is no sign of despair.
         chances.append(chance_of_better(config, proposal.predictions[goal], known[-1]) if known else 1.0)
-        if len(chances) == proposals:
+        if len(chances) == most:
             break
+    return chances
+
+
+def _hopeless(config: CampaignConfig, state: CampaignState, least: float, proposals: int) -> str | None:
+    chances = promises(config, state, most=proposals)
     if len(chances) < proposals or max(chances) >= least:
         return None
     return (

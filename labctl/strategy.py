@@ -11,7 +11,7 @@ import numpy as np
 
 from labctl.advice import belief
 from labctl.config import CampaignConfig
-from labctl.evidence import Evidence, evidence
+from labctl.evidence import Evidence, evidence, standing
 from labctl.ground import ground
 from labctl.portfolio import Shares
 from labctl.proposal import Arm, Predicted, Proposal, recipe_key
@@ -105,7 +105,7 @@ def propose(
         advice=config.model.advice,
         belief=belief(config.model.advice, space, len(known.X_labelled)),
         ground=stood,
-        verdict=None if state.verdict is None else str(state.verdict["verdict"]),
+        verdict=standing(state),
     )
     if only is not None:
         expert = _Written("expert", None, None, widened, route, predict=True)

@@ -69,6 +69,7 @@ def judge(config: CampaignConfig, space: Space, state: CampaignState, seed: int)
         reason += f" {USUAL_SURROGATE} was judged by its most probable hyperparameters, to save time."
     return body | {
         "verdict": found.verdict.level,
+        "undecided": found.verdict.undecided,
         "reason": reason,
         "winner": found.verdict.winner,
         "surrogate": surrogate_of(found.verdict.winner),

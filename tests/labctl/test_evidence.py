@@ -64,5 +64,29 @@ def test_stagnation_verdict_and_surprises_are_told(measured_at: Callable[..., Vi
     assert (found.results, found.since_better, found.verdict, found.surprises) == (4, 2, None, 0)
     judged = replace(view, state=replace(view.state, verdict={"verdict": "lookup table", "n": 4}))
     assert gathered(judged).verdict == "lookup table"
+    unsure = {"verdict": "lookup table", "n": 4, "undecided": True}
+    assert gathered(replace(view, state=replace(view.state, verdict=unsure))).verdict is None
     told = tuple(Surprise("e0001", {"x": 1.0}, 5.0, said) for said in ("waiting", "agrees", "disagrees"))  # type: ignore[arg-type]
     assert gathered(view, surprises=told).surprises == 2
+
+
+def test_what_was_promised_is_held_against_what_came(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    def hoped(mean: float, sd: float) -> dict[str, Any]:
+        told = {"mean": mean, "sd": sd, "noise_sd": 0.1}
+        return {"arm": "improve", "predictions": {"y": told}}
+
+    # Each has an even chance of more than 1, the best that is known, and none comes.
+    even = [(asked({"x": 1.0 + i}, **hoped(1.0, 0.5)), came(y=0.0)) for i in range(6)]
+    first = (asked({"x": 0.0}), came(y=1.0))
+    found = gathered(view_from(CAMPAIGN, [first, *even]))
+    assert found.promise == pytest.approx(0.5)
+    assert found.let_down == pytest.approx(0.5**6)
+    # A better result ends the wait, and what came before it is no let-down any more.
+    at_last = (asked({"x": 9.0}, **hoped(1.0, 0.5)), came(y=2.0))
+    better = gathered(view_from(CAMPAIGN, [first, *even, at_last]))
+    assert better.let_down == 1.0
+    few = gathered(view_from(CAMPAIGN, [first, *even[:4]]))
+    assert few.promise is None
+    assert few.let_down == pytest.approx(0.5**4)

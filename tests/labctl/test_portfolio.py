@@ -29,7 +29,9 @@ def test_without_a_worry_almost_everything_improves() -> None:
     [
         ({"verdict": "interpolation only"}, {"explore"}),
         ({"verdict": "lookup table"}, {"explore", "gaps", "novelty"}),
-        ({"since_better": 16, "patience": 8}, {"novelty", "explore"}),
+        ({"since_better": 32, "patience": 8}, {"novelty", "explore"}),
+        ({"since_better": 3, "promise": 0.01}, {"novelty", "explore"}),
+        ({"let_down": 0.03}, {"explore"}),
         ({"surprises": 2}, {"explore"}),
         ({"widened": 1.5}, {"explore"}),
         ({"covered": 0.1}, {"gaps"}),
@@ -46,7 +48,9 @@ def test_a_doubt_takes_from_improvement_and_gives_to_what_answers_it(
 
 def test_more_of_a_doubt_moves_more() -> None:
     for worse in (
-        [{"since_better": n, "patience": 8} for n in (8, 10, 12, 16)],
+        [{"since_better": n, "patience": 8} for n in (16, 20, 25, 32)],
+        [{"since_better": 9, "promise": p} for p in (0.1, 0.06, 0.03, 0.01)],
+        [{"let_down": p} for p in (0.2, 0.1, 0.03)],
         [{"surprises": n} for n in range(5)],
         [{"covered": c} for c in (0.5, 0.3, 0.1, 0.0)],
         [{"verdict": v} for v in ("trusted", "interpolation only", "lookup table")],
@@ -62,6 +66,8 @@ def test_the_evidence_is_said_in_words() -> None:
         verdict="lookup table",
         since_better=20,
         patience=10,
+        promise=0.02,
+        let_down=0.05,
         surprises=1,
         widened=1.3,
         covered=0.2,
@@ -69,12 +75,17 @@ def test_the_evidence_is_said_in_words() -> None:
     said = shares(seen, FLOORS).because
     for words in (
         "lookup table",
-        "nothing better for 20 results",
-        "1 unexplained surprise",
-        "predictions widened 1.3 times",
+        "nothing better for 20 results, and the last choices had a chance of 2.0%",
+        "1 unexplained surprise and predictions widened 1.3 times",
+        "improvement was promised and did not come",
         "20% of what could be done lies near a result",
     ):
         assert words in said
+
+
+def test_a_long_wait_is_no_doubt_while_improvement_is_likely() -> None:
+    assert not any(moved(since_better=100, patience=8, promise=0.2).values())
+    assert not any(moved(since_better=0, promise=0.001).values())
 
 
 def test_a_floor_of_nothing_is_no_arm() -> None:
