@@ -1,6 +1,8 @@
 """What a campaign has shown so far, as far as it bears on which arm should choose next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +88,12 @@ def standing(state: CampaignState) -> str | None:
     if state.verdict is None or state.verdict.get("undecided", False):
         return None
     return str(state.verdict["verdict"])
+
+
+def level_in_words(verdict: Mapping[str, Any]) -> str:
+    """The level of a verdict, and that it may change where results were too few to decide."""
+    level = str(verdict["verdict"])
+    return f"not decided yet, so far {level}" if verdict.get("undecided", False) else level
 
 
 def _failing(state: CampaignState) -> float:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from labctl.config import CampaignConfig
+from labctl.evidence import level_in_words
 from labctl.plural import counted, verb
 from labctl.scores import breaks_limits, keeps_limits, value_of
 from labctl.state import Experiment
@@ -155,7 +156,7 @@ def _trust(summary: Summary) -> Rows:
             ),
         )
     if summary.verdict is not None:
-        yield "surrogate", f"{summary.verdict['verdict']}, by {summary.verdict['n']} results"
+        yield "surrogate", f"{level_in_words(summary.verdict)}, by {summary.verdict['n']} results"
         yield "", str(summary.verdict["reason"])
     if summary.evidence is not None:
         yield "arms", summary.evidence

@@ -139,7 +139,7 @@ def _about(name: str) -> str:
 
 def _reasons(evidence: str) -> list[str]:
     """The reasons behind the shares, which stand in the evidence after the shares themselves."""
-    return [r for r in re.split(r"; | and (?=predictions widened)", evidence.partition(": ")[2]) if r]
+    return [r for r in re.split(r"; | and (?=predictions widened|improvement was promised)", evidence.partition(": ")[2]) if r]
 
 
 _NO_DOUBT = "nothing speaks against"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from labctl.evidence import level_in_words
 from labctl.proposal import Predicted, Stamp
 from labctl.report.look import FAILURES, number, pretty_unit
 from labctl.summary import Calibration, Summary
@@ -117,7 +118,7 @@ def verdict_in_words(verdict: Mapping[str, Any] | None) -> tuple[str, str] | Non
     if verdict is None:
         return None
     level = str(verdict["verdict"])
-    results = f"By the last validation, on {verdict['n']} results: {level}."
+    results = f"By the last validation, on {verdict['n']} results: {level_in_words(verdict)}."
     return f"{results} {_TRUST.get(level, '')}".strip(), str(verdict["reason"])
 
 

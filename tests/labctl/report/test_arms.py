@@ -18,8 +18,8 @@ SEEN = [
     Evidence(results=10),
     Evidence(results=11),
     Evidence(results=20, verdict="lookup table"),
-    Evidence(results=21, verdict="lookup table", since_better=12, patience=8),
-    Evidence(results=22, verdict="lookup table", since_better=13, patience=8),
+    Evidence(results=21, verdict="lookup table", since_better=12, patience=4),
+    Evidence(results=22, verdict="lookup table", since_better=13, patience=4),
     Evidence(results=23, verdict="trusted", surprises=1, widened=1.5),
     Evidence(results=24, verdict="trusted", surprises=2, widened=1.5),
 ]
