@@ -37,7 +37,8 @@ class Evidence:
             best, and a small one says that the surrogate promised what did not come.
         surprises: results that surprised their prediction and were not refuted by a replicate; 0 is best.
         widened: factor in the predictions because they were too sure of themselves; 1 is best.
-        failing: share of the last ten experiments that made no sample; 0 is best.
+        failed: how many of the ``last`` experiments made no sample; 0 is best.
+        last: ten, or as many as there are.
         covered: share of what may be proposed that lies in the domain of the results; None if unknown.
     """
 
@@ -49,7 +50,8 @@ class Evidence:
     let_down: float = 1.0
     surprises: int = 0
     widened: float = 1.0
-    failing: float = 0.0
+    failed: int = 0
+    last: int = 10
     covered: float | None = None
 
 
@@ -65,6 +67,7 @@ def evidence(
 ) -> Evidence:
     """Gather the evidence; a pure function of its arguments."""
     results, since = len(state.measured), stagnation(config, state)
+    failed, last = _failing(state)
     latest = promises(config, state, most=_PROMISES)
     return Evidence(
         results=results,
@@ -75,7 +78,8 @@ def evidence(
         let_down=float(np.prod([1.0 - p for p in promises(config, state, since=since)])),
         surprises=sum(s.replicate != "disagrees" for s in surprises),
         widened=widened,
-        failing=_failing(state),
+        failed=failed,
+        last=last,
         covered=None if ground is None else _covered(space, ground, seed),
     )
 
@@ -96,11 +100,11 @@ def level_in_words(verdict: Mapping[str, Any]) -> str:
     return f"not decided yet, so far {level}" if verdict.get("undecided", False) else level
 
 
-def _failing(state: CampaignState) -> float:
-    """Share of the last ten experiments that made no sample."""
+def _failing(state: CampaignState) -> tuple[int, int]:
+    """How many of the last ten experiments made no sample, and of how many where there are not ten yet."""
     last = sorted((*state.measured, *state.failed), key=lambda e: e.number)[-_LAST:]
     none = sum(e.outcome is not None and e.outcome.kind == FailureKind.INFEASIBLE for e in last)
-    return none / _LAST
+    return none, len(last)
 
 
 def _covered(space: Space, ground: Ground, seed: int) -> float:

@@ -8,6 +8,7 @@ from labctl.plural import counted
 
 QUIET: Mapping[str, float] = {"improve": 9.0, "explore": 0.25, "novelty": 0.25}
 """Weights of a campaign without a worry; random and replicate come on top, by their floors."""
+_FEW = 10
 _LIVELY, _HOPELESS = 0.1, 0.01
 """Chances of a better result from which on a choice is worth its turn, and up to which it hardly is."""
 
@@ -78,17 +79,17 @@ def _by_verdict(seen: Evidence, weights: dict[str, float], reasons: list[str]) -
 
 
 def _by_stagnation(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
-    waited = f"nothing better for {counted(seen.since_better, 'result')}"
     if seen.promise is not None:
         pressure = _pressure(-seen.promise, -_LIVELY, -_HOPELESS) if seen.since_better else 0.0
-        waited += f", and the last choices had a chance of {seen.promise:.1%}"
+        why = f"the last choices had a chance of {seen.promise:.1%} of something better"
     else:
+        why = f"nothing better for {counted(seen.since_better, 'result')}"
         pressure = _pressure(seen.since_better, 2 * seen.patience, 4 * seen.patience)
     if pressure > 0:
         weights["improve"] *= 1.0 - 0.35 * pressure
         weights["novelty"] += 2.0 * pressure
         weights["explore"] += 0.5 * pressure
-        reasons.append(waited)
+        reasons.append(why)
 
 
 def _by_surprise(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
@@ -98,18 +99,19 @@ def _by_surprise(seen: Evidence, weights: dict[str, float], reasons: list[str]) 
     pressure = max(_pressure(share, 0.0, 0.2), _pressure(seen.widened, 1.0, 2.0), let_down)
     if pressure > 0:
         weights["explore"] += pressure
-        said = [counted(seen.surprises, "unexplained surprise")] if seen.surprises else []
+        said = [f"{counted(seen.surprises, 'surprise')} not refuted"] if seen.surprises else []
         said += [f"predictions widened {seen.widened:.2g} times"] if seen.widened > 1.0 else []
         said += ["improvement was promised and did not come"] if let_down > 0 else []
         reasons.append(" and ".join(said))
 
 
 def _by_failures(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:
-    pressure = _pressure(seen.failing, 0.2, 0.7)
+    # A few early failures are not yet a share.
+    pressure = _pressure(seen.failed / max(seen.last, _FEW), 0.2, 0.7)
     if pressure > 0:
         weights["improve"] *= 1.0 - 0.5 * pressure
         weights["explore"] += pressure
-        reasons.append(f"{seen.failing:.0%} of the last experiments made no sample")
+        reasons.append(f"{seen.failed} of the last {counted(seen.last, 'experiment')} made no sample")
 
 
 def _by_coverage(seen: Evidence, weights: dict[str, float], reasons: list[str]) -> None:

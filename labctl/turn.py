@@ -76,8 +76,11 @@ def turn(
 
 
 def turns_of(state: CampaignState) -> Mapping[str, int]:
-    """How many experiments each strategy has proposed; the start counts as one, whatever its layout."""
-    counts = Counter(e.proposal.strategy or e.proposal.arm for e in state)
+    """How many experiments each strategy has proposed; the start counts as one, whatever its layout.
+
+    A reading by a cheaper fidelity is no turn: who reads one is still due to measure at the target.
+    """
+    counts = Counter(e.proposal.strategy or e.proposal.arm for e in state if e.proposal.fidelity is None)
     for layout, name in _ARM_OF.items():
         if layout in counts:
             counts[name] += counts.pop(layout)
@@ -89,7 +92,7 @@ def _due(state: CampaignState, now: Shares) -> tuple[dict[str, float], Mapping[s
     due, had = dict(now.of), Counter[str]()
     for experiment in state:
         proposal = experiment.proposal
-        if proposal.shares is None:
+        if proposal.shares is None or proposal.fidelity is not None:
             continue
         name = proposal.strategy or proposal.arm
         had[_ARM_OF.get(name, name)] += 1

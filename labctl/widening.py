@@ -7,7 +7,8 @@ from labctl.scores import scored
 from labctl.state import CampaignState
 
 CALM = 25
-"""Results without an alarm after which the alarms before them are forgotten."""
+"""So many of the last results decide on the factor, once enough of them came without another alarm."""
+_FEWEST_CALM = 10
 
 
 def widening(config: CampaignConfig, state: CampaignState) -> float:
@@ -15,8 +16,9 @@ def widening(config: CampaignConfig, state: CampaignState) -> float:
 
     1 until the anytime-valid alarm on the coverage of the goal's predictions. After an alarm the factor
     grows so that the past intervals would have covered as often as they promised, and later predictions,
-    which are written with it, are watched anew. Once ``CALM`` results came without another alarm they decide
-    instead: a surrogate that a few early results misled is not doubted for ever.
+    which are written with it, are watched anew. Once ten results came without another alarm, the
+    last ``CALM`` results decide where they ask for less, those before the alarm among them at first: a
+    surrogate that a few early results misled is not doubted for ever.
     """
     results = scored(config, state)
     if not results:
@@ -37,7 +39,8 @@ def widening(config: CampaignConfig, state: CampaignState) -> float:
         told = watch(y[: seen.alarm_at], mean[: seen.alarm_at], sd[: seen.alarm_at])
         factor *= told.inflation
         start += seen.alarm_at
-    calm = results[start:]
-    if factor > 1.0 and len(calm) >= CALM:
-        factor = min(factor, inflation(np.array([s.z * s.predicted.widened for s in calm])))
+    calm = len(results) - start
+    if factor > 1.0 and calm >= _FEWEST_CALM:
+        latest = results[start:] if calm >= CALM else results[-CALM:]
+        factor = min(factor, inflation(np.array([s.z * s.predicted.widened for s in latest])))
     return factor

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+MOST_IN_A_ROW = 10
+"""Cheap readings after which the target is measured: what is known of their worth, it is known from there."""
+_SILENT, _REST = 5, 10
+"""Attempts without a reading after which a fidelity is left alone, and for how many results of the target."""
 _NAMES = {"trial": "surprise_at_target", "inform": "nats_per_cost", "target": "log_expected_improvement"}
 
 
@@ -36,6 +40,9 @@ class _Candidates:
 
 class ImproveByCost:
     """Choose the recipe and the fidelity that are worth their cost.
+
+    However cheap a fidelity is, the target has its turn after ``MOST_IN_A_ROW`` readings, and one that gives
+    none is left alone.
 
     A cheap fidelity is first tried beside results of the target, for a small share of their cost. Once it is
     seen to predict them better than they predict each other it is used: what is measured next is the recipe
@@ -77,15 +84,17 @@ def _readings(situation: Situation) -> "Readings":
     from labctl_models.fidelity.readings import Readings  # noqa: PLC0415
 
     own = situation.knowledge.results[situation.goal]
-    parts = [(own.X, own.y, len(situation.sources) - 1)]
+    parts = [(own.X, own.y, len(situation.sources) - 1, np.arange(1, len(own.y) + 1))]
     for number, source in enumerate(situation.sources[:-1]):
         read = situation.knowledge.stand_ins.get(str(source.name))
         if read is not None:
-            parts.append((read.X, read.y, number))
+            parts.append((read.X, read.y, number, read.after))
+    # In the order in which they came, since what was read after the target's last result counts.
+    order = np.argsort(np.concatenate([after for *_, after in parts]), kind="stable")
     return Readings(
-        np.vstack([X for X, _, _ in parts]),
-        np.concatenate([np.full(len(y), number, dtype=np.intp) for _, y, number in parts]),
-        situation.sign * np.concatenate([y for _, y, _ in parts]),
+        np.vstack([X for X, *_ in parts])[order],
+        np.concatenate([np.full(len(y), number, dtype=np.intp) for _, y, number, _ in parts])[order],
+        situation.sign * np.concatenate([y for _, y, *_ in parts])[order],
         len(situation.sources),
     )
 
@@ -93,12 +102,16 @@ def _readings(situation: Situation) -> "Readings":
 def _candidates(situation: Situation) -> _Candidates:
     """What may be measured: new recipes by any source, and those known at the target by a cheaper one."""
     space, known = situation.space, situation.knowledge
+    reached = [space.canonical(r) for r in space.decode(known.X_measured)]
+    # What was made off its recipe was made all the same.
+    made = {recipe_key(r) for r in reached}
+    open_to = [_heard(situation, source) for source in situation.sources]
     if space.pool is not None:
         recipes = [space.pool.recipe(row) for row in range(len(space.pool))]
     else:
         fresh = candidates(situation)
         recipes = [fresh.recipe(row) for row in range(len(fresh))]
-        recipes += [space.canonical(r) for r in space.decode(known.X_measured)]
+        recipes += reached
     recipes = list({recipe_key(r): r for r in recipes}.values())
     X = space.encode(recipes)
     trusted, against = situation.within_trust(X), situation.vetoed(recipes)
@@ -108,10 +121,24 @@ def _candidates(situation: Situation) -> _Candidates:
         if against[row] or space.problems(recipe) or not situation.allowed(recipe):
             continue
         for number, source in enumerate(situation.sources):
+            if not open_to[number] or (source.name is None and (key in made or not trusted[row])):
+                continue
             new = key not in (known.tried if source.name is None else _read(situation, source))
-            allowed[row, number] = new and (source.name is not None or trusted[row]) and source.offers(recipe)
+            allowed[row, number] = new and source.offers(recipe)
     kept = np.flatnonzero(allowed.any(axis=1))
     return _Candidates([recipes[row] for row in kept], X[kept], allowed[kept])
+
+
+def _heard(situation: Situation, source: Source) -> bool:
+    """Whether a fidelity is to be asked now; the target always is."""
+    if source.name is None:
+        return True
+    since_target = sum(one.waited for one in situation.sources[:-1])
+    return since_target < MOST_IN_A_ROW and not _left_alone(source)
+
+
+def _left_alone(source: Source) -> bool:
+    return source.silent >= _SILENT and source.rested < _REST
 
 
 def _read(situation: Situation, source: Source) -> frozenset[str]:
@@ -157,8 +184,13 @@ def _predicted(
 
 def _with_standing(choice: Choice, judged: "Judged", situation: Situation) -> Choice:
     """The choice with what the guard says of each fidelity in its reason."""
-    said = [f"{situation.sources[j.source].name} {_STANDING[j.standing]}" for j in judged.judgements]
+    cheaper = [(situation.sources[j.source], _STANDING[j.standing]) for j in judged.judgements]
+    said = [f"{s.name} {_mute(s) if _left_alone(s) else standing}" for s, standing in cheaper]
     return replace(choice, because=f"{choice.because}; {', '.join(said)}")
+
+
+def _mute(source: Source) -> str:
+    return f"gave no reading in {source.silent} attempts and is left alone"
 
 
 _STANDING = {"helps": "helps", "unproven": "is not proven yet", "dropped": "was dropped: it does not help"}

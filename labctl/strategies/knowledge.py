@@ -35,11 +35,13 @@ class StandIn:
     Attributes:
         X: recipes read; n x d.
         y: its readings; n.
+        after: how many results of the target had come before each; n.
         tried: keys of the recipes that it need not read again, those under way among them.
     """
 
     X: Floats
     y: Floats
+    after: NDArray[np.intp]
     tried: frozenset[str]
 
 
@@ -117,7 +119,7 @@ def knowledge(
         X_labelled=space.encode([e.made for e, _ in labelled]),
         made=np.array([made for _, made in labelled], dtype=bool),
         tried=state.tried,
-        stand_ins=_stand_ins([e for e in every if e.proposal.fidelity is not None], space, goals[0]),
+        stand_ins=_stand_ins([e for e in every if e.proposal.fidelity is not None], used, space, goals[0]),
         data=digest(
             [
                 *([e.id, _told(e)] for e in {e.id: e for e in (*used, *bounded, *state.stand_ins)}.values()),
@@ -127,14 +129,18 @@ def knowledge(
     )
 
 
-def _stand_ins(experiments: Sequence[Experiment], space: Space, goal: str) -> dict[str, StandIn]:
+def _stand_ins(
+    experiments: Sequence[Experiment], used: Sequence[Experiment], space: Space, goal: str
+) -> dict[str, StandIn]:
     found = {}
+    ended = np.sort([e.ended_seq or 0 for e in used if goal in _values(e)])
     for name in dict.fromkeys(str(e.proposal.fidelity) for e in experiments):
         own = [e for e in experiments if e.proposal.fidelity == name]
         read = [e for e in own if e.status == "measured" and goal in _values(e)]
         found[name] = StandIn(
             X=space.encode([e.made for e in read]),
             y=np.array([_values(e)[goal] for e in read], dtype=np.float64),
+            after=np.searchsorted(ended, [e.ended_seq or 0 for e in read]),
             tried=frozenset(recipe_key(e.proposal.recipe) for e in own),
         )
     return found

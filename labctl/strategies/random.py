@@ -1,5 +1,6 @@
 """Recipes drawn by chance: the honest baseline, and the only unbiased sample a campaign has."""
 
+from labctl.plural import counted
 from labctl.proposal import Arm
 from labctl.strategies.candidates import candidates
 from labctl.strategies.protocol import Choice, Situation
@@ -21,4 +22,10 @@ class Random:
         rows = among.best(situation.rng.random(len(among)), situation.allowed, 1)
         if not rows:
             return None
-        return Choice(among.recipe(rows[0]), "drawn at random, to keep an unbiased sample")
+        return Choice(among.recipe(rows[0]), f"drawn at random, {self._why(situation)}")
+
+    def _why(self, situation: Situation) -> str:
+        if situation.surrogates.ready:
+            return "to keep an unbiased sample"
+        results = counted(situation.knowledge.n, "usable result")
+        return f"since {results} {'is' if situation.knowledge.n == 1 else 'are'} too few to predict from"

@@ -75,8 +75,8 @@ def test_the_evidence_is_said_in_words() -> None:
     said = shares(seen, FLOORS).because
     for words in (
         "lookup table",
-        "nothing better for 20 results, and the last choices had a chance of 2.0%",
-        "1 unexplained surprise and predictions widened 1.3 times",
+        "the last choices had a chance of 2.0% of something better",
+        "1 surprise not refuted and predictions widened 1.3 times",
         "improvement was promised and did not come",
         "20% of what could be done lies near a result",
     ):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from labctl.evidence import Evidence
-from labctl.turn import Turn, turn, turns_of
+from labctl.portfolio import Shares
+from labctl.turn import Turn, _due, turn, turns_of
 from labctl.view import View
 
 FALLBACK = ("gaps", "random")
@@ -135,3 +136,17 @@ def test_shares_by_evidence_are_held_against_what_was_due_at_each_turn(
             assert abs(share - sum(name == arm for name, _ in part)) < 1.5, arm
     # What was due under earlier evidence is not claimed back under the later.
     assert sum(name == "novelty" for name, _ in second) <= 1 + sum(s.of["novelty"] for _, s in second) + 1
+
+
+def test_a_cheap_reading_is_no_turn(view_from: Callable[..., View], asked: Callable[..., Any]) -> None:
+    """Whoever reads a cheaper fidelity is still due to measure at the target."""
+    told = campaign(fidelities=CHEAP)
+    cheap = {"strategy": "improve_by_cost", "arm": "improve", "fidelity": "quick"}
+    shared = {"shares": {"improve": 0.8, "random": 0.2}}
+    rows = [(asked({"x": 0.1}, strategy="random", arm="random", **shared), None)]
+    rows += [(asked({"x": 0.01 * i}, **cheap, **shared), None) for i in range(2, 30)]
+    view = view_from(told, rows)
+    assert turns_of(view.state) == {"random": 1}
+    due, had = _due(view.state, Shares({"improve": 0.8, "random": 0.2}, ""))
+    assert due == pytest.approx({"improve": 1.6, "random": 0.4})
+    assert had == {"random": 1}

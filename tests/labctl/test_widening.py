@@ -69,3 +69,20 @@ def test_after_an_alarm_the_widened_predictions_are_watched_anew(view_from: Call
 def test_nothing_to_score_widens_nothing(view_from: Callable[..., View]) -> None:
     view = view_from(CAMPAIGN, [])
     assert widening(view.config, view.state) == 1.0
+
+
+def test_a_surrogate_that_keeps_its_word_again_is_soon_believed_again(
+    view_from: Callable[..., View],
+) -> None:
+    rng = np.random.default_rng(2)
+    said = Predicted(mean=0.0, sd=1.0)
+    wrong = [done(i / 99, said, 4.0 * float(rng.standard_normal())) for i in range(12)]
+    factor = widening((first := view_from(CAMPAIGN, wrong)).config, first.state)
+    assert factor > 2.0
+    wide = Predicted(mean=0.0, sd=factor, widened=factor)
+    right = [done(0.3 + i / 99, wide, float(rng.standard_normal())) for i in range(30)]
+    factors = [widening((v := view_from(CAMPAIGN, [*wrong, *right[:n]])).config, v.state) for n in range(31)]
+    assert factors[0] == pytest.approx(factor)
+    assert factors[20] < factor
+    # Over thirty results the nine in ten that have to be covered leave room for what chance does.
+    assert factors[30] < 0.5 * factor

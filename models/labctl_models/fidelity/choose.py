@@ -161,7 +161,9 @@ def best_target(fitted: Fitted, readings: Readings, options: Options) -> Pick:
     incumbent = noisy_incumbent(fitted, readings.of(target)[0])
     value = log_expected_improvement_at(fitted, options.X[rows], incumbent)
     top = int(value.argmax())
-    because = f"the target's expected improvement on {incumbent:.4g} is highest here"
+    because = (
+        f"its expected improvement on {incumbent:.4g}, the best that is known, is greatest at the target"
+    )
     return Pick(int(rows[top]), target, "target", float(value[top]), because)
 
 

@@ -49,12 +49,12 @@ def test_a_move_is_a_reason_that_comes_or_goes_not_one_that_counts_on(
     assert found[2].came == ("nothing better for 12 results",)
     assert set(found[3].came) == {
         "the surrogate is trusted",
-        "1 unexplained surprise",
+        "1 surprise not refuted",
         "predictions widened 1.5 times",
     }
     assert "nothing better for 13 results" in found[3].went
     assert found[1].went == ()
-    assert (found[4].came, found[4].went) == (("2 unexplained surprises",), ())
+    assert (found[4].came, found[4].went) == (("2 surprises not refuted",), ())
     # The shares of two moments are compared as distributions: half the sum of all differences.
     before, after = (shares(SEEN[i], FLOORS).of for i in (1, 2))
     assert found[1].by == pytest.approx(sum(max(0.0, after[a] - before.get(a, 0.0)) for a in after))
@@ -82,7 +82,7 @@ def test_the_page_tells_what_decided_last(by_evidence: Callable[..., View], tmp_
     view = by_evidence(SEEN)
     text = page(view)
     assert 'data-figure="shares"' in text
-    assert "the surrogate is trusted; 2 unexplained surprises and predictions widened 1.5 times" in text
+    assert "the surrogate is trusted; 2 surprises not refuted and predictions widened 1.5 times" in text
     picture(view, tmp_path / "p.png")
 
 

@@ -123,3 +123,65 @@ def test_stand_in_readings_stay_out_of_the_goals_own_surrogate(after: Callable[.
     assert (known.n, len(known.X_done), len(known.stand_ins["quick"].y)) == (6, 6, len(MANY))
     assert recipe_key({"x": 0.5}) not in known.tried
     assert recipe_key({"x": 0.5}) in known.stand_ins["quick"].tried
+
+
+def test_however_cheap_a_fidelity_is_the_target_has_its_turn(after: Callable[..., Situation]) -> None:
+    almost_free = {
+        "instrument": {**CAMPAIGN["instrument"], "cost": {"each": 10_000}},
+        "fidelities": {"quick": CAMPAIGN["fidelities"]["quick"]},
+    }
+    target = [float(x) for x in GRID[::4]]
+    readings = [x for x in MANY if x not in target]
+    nine = after(target, almost_free, quick=(target[:3] + readings[:6], hill))
+    assert [s.waited for s in nine.sources] == [9, 0]
+    assert chosen(nine).fidelity == "quick"
+    ten = chosen(after(target, almost_free, quick=(target[:3] + readings[:7], hill)))
+    assert ten.fidelity is None
+    assert ten.recipe["x"] not in target
+
+
+def test_one_that_gives_no_reading_is_left_alone_for_a_while(
+    view_from: Callable[..., View],
+    asked: Callable[..., Any],
+    came: Callable[..., Any],
+    situation_of: Callable[..., Situation],
+) -> None:
+    def after_failures(n: int, results: int) -> Situation:
+        done = [(asked({"x": x}), came(y=hill(x))) for x in SIX]
+        done += [(asked({"x": x}, fidelity="quick"), came("instrument_fault")) for x in SIX[:n]]
+        done += [(asked({"x": 0.25 * (i + 1)}), came(y=hill(0.25 * (i + 1)))) for i in range(results)]
+        alone = {**CAMPAIGN, "fidelities": {"quick": CAMPAIGN["fidelities"]["quick"]}}
+        view = view_from(alone, done)
+        space = view.config.space.with_pool({"x": GRID.tolist()})
+        of = sources(view.config, view.state, space, lambda _name, _recipe: True)
+        return situation_of(view, space, sources=of)
+
+    # As long as the target was not measured since, it counts as asked too often, whatever it gave.
+    assert chosen(after_failures(4, 1)).fidelity == "quick"
+    quiet = chosen(after_failures(5, 1))
+    assert quiet.fidelity is None
+    assert "quick gave no reading in 5 attempts and is left alone" in quiet.because
+    assert chosen(after_failures(5, 10)).fidelity == "quick"
+
+
+def test_what_was_made_off_its_recipe_is_not_asked_of_the_target_again(
+    view_from: Callable[..., View],
+    asked: Callable[..., Any],
+    came: Callable[..., Any],
+    situation_of: Callable[..., Situation],
+) -> None:
+    done = [(asked({"x": x}), came(y=hill(x))) for x in SIX]
+    done.append((asked({"x": 6.75}), came("off_recipe", {"actual": {"x": 6.789}}, y=2.0)))
+    done += [(asked({"x": x}, fidelity="quick"), came(y=hill(x))) for x in SIX]
+    view = view_from(CAMPAIGN, done)
+    # A pool of nothing but the recipe that was made: the target may not be asked for it once more.
+    space = view.config.space.with_pool({"x": [6.789]})
+    of = sources(view.config, view.state, space, lambda name, _recipe: name is None)
+    assert ImproveByCost().choose(situation_of(view, space, sources=of)) is None
+
+
+def test_readings_come_in_the_order_of_their_arrival(after: Callable[..., Situation]) -> None:
+    from labctl.strategies.by_cost import _readings  # noqa: PLC0415
+
+    readings = _readings(after(SIX, quick=(SIX[:2], hill)))
+    assert readings.source.tolist() == [2] * 6 + [0] * 2
