@@ -1,6 +1,7 @@
 """Laws that hold for every file: its opening, its length, and what it never does."""
 
 import ast
+import itertools
 import re
 import statistics
 import sys
@@ -144,7 +145,9 @@ def test_yaml_builds_plain_data_only(text: str, tmp_path: Path) -> None:
 def test_whatever_is_imported_is_a_declared_dependency(
     sources: list[Path], root: Path, project: dict[str, Any]
 ) -> None:
-    declared = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    extras = (needs for extra, needs in project["optional-dependencies"].items() if extra != "test")
+    asked_for = itertools.chain(project["dependencies"], *extras)
+    declared = {canonicalize_name(Requirement(text).name) for text in asked_for}
     homes = packages_distributions()
     undeclared: dict[str, set[str]] = {}
     for path in sources:
