@@ -1,4 +1,4 @@
-"""Bluesky documents on their way out: a JSON-lines file, and a guard that keeps a broken sink harmless."""
+"""Bluesky documents on their way out: a JSON-lines file, and a shield against sinks that break."""
 
 import json
 import logging
@@ -60,7 +60,7 @@ class JsonLines:
         self._file.close()
 
 
-class Guard:
+class Shielded:
     """Passes documents on to a sink, and lets no exception of the sink reach the experiment.
 
     Bluesky fails a run when a subscriber raises; a full disk or a sleeping data server must not cost a

@@ -1,57 +1,31 @@
 """One lane: a Bluesky RunEngine on a thread of its own that carries out one attempt at a time."""
 
-import asyncio
-import contextlib
-import logging
-import math
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from bluesky.run_engine import RunEngine, set_bluesky_event_loop
-from bluesky.utils import DuringTask, RunEngineInterrupted
+from bluesky.run_engine import RunEngine
+from bluesky.utils import DuringTask
 
-from labctl_drivers.documents import Guard, JsonLines, Sink
-from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument, Reading
-from labctl_drivers.runplan import Progress, run
-from labctl_drivers.verdict import failure_of, sentence, unsettled
+from labctl_drivers import loops
+from labctl_drivers.documents import JsonLines, Shielded, Sink
+from labctl_drivers.finished import Finished
+from labctl_drivers.patience import Call, Patience
+from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument
+from labctl_drivers.supervised import Hold, Supervised
+from labctl_drivers.verdict import sentence
 
-logger = logging.getLogger(__name__)
+__all__ = ["WEEK_S", "Finished", "Lane", "LaneError"]
 
 WEEK_S = 7 * 24 * 3600.0
-_CLOSING_S = 10.0
 _CLOSED = "the lane was closed"
-# Bluesky's default event loop and sys.stdout belong to the whole process, so lanes take turns with them.
-_DEFAULT_LOOP = threading.Lock()
-_STDOUT = threading.Lock()
 
 
 class LaneError(RuntimeError):
     """The lane was asked for something it cannot do; the message says what to do instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What came of one attempt; either ``reading`` or ``failure`` is set, never both.
-
-    Attributes:
-        run_uid: uid of the Bluesky run; None only if no run could be opened at all.
-        reading: what was measured.
-        failure: how it failed, with its kind, stage and whatever was measured all the same.
-        started: Unix time of the start, s.
-        seconds: how long it took, s.
-    """
-
-    run_uid: str | None
-    reading: Reading | None
-    failure: ExperimentFailed | None
-    started: float
-    seconds: float
 
 
 class Lane:
@@ -60,11 +34,20 @@ class Lane:
     Several lanes may share one event loop; each still has its own thread and RunEngine, so that their
     experiments run side by side.
 
+    A lane holds after an interlock tripped, and when its instrument has become suspect: it did not end after
+    it was broken off, or could not be stopped. From then on every attempt, queued or new, ends as ``aborted``
+    with one sentence and nothing is moved, until a person has looked and :meth:`release` is called.
+
     Args:
         name: name of the lane, for documents and messages.
         documents: file that every Bluesky document is appended to, one JSON object a line.
         time_limit_s: an attempt that takes longer is broken off as an instrument fault; inf for none.
         beside: another lane whose event loop this one shares.
+        guard: the driver's own check of the lab's limits, such as :class:`labctl_drivers.guard.Guard`, asked
+            right before an instrument is started with the recipe and the units of its numbers, and with the
+            instrument's ramps where it declares them. It says in one sentence why the recipe may not be
+            started, or None. One that raises or hangs allows nothing.
+        patience: how long to wait for everything but the attempt itself.
 
     Raises:
         ValueError: the time limit is not a positive number of seconds.
@@ -79,6 +62,8 @@ class Lane:
         documents: Path | None = None,
         time_limit_s: float = WEEK_S,
         beside: "Lane | None" = None,
+        guard: Callable[..., str | None] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         if not time_limit_s > 0:
             raise ValueError(f"lane {name}: the time limit must be a positive number of seconds")
@@ -87,6 +72,8 @@ class Lane:
         self.name: str = name
         self.closed: bool = False
         self.time_limit_s = time_limit_s
+        self.patience = patience or Patience()
+        self._guard = guard
         self._writer = JsonLines(documents) if documents is not None else None
         # No signal handlers: they are only legal on the main thread. A bare DuringTask only waits, where
         # the default one would drive a plotting window from this thread.
@@ -102,23 +89,46 @@ class Lane:
         self.loop_users.append(self)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{name}")
         self._lock = threading.Lock()
-        self._current: Progress | None = None
+        self._hold: Hold | None = None
+        self._current: Supervised | None = None
+        self._waiting: list[Supervised] = []
         # Kept, and not only their ids, which Python gives to new objects once the old ones are gone.
         self._connected: dict[int, Instrument] = {}
+        self._connecting: dict[int, Call[None]] = {}
         if self._writer is not None:
             self.subscribe(self._writer, label=f"the documents' file {documents}")
 
+    @property
+    def held(self) -> str | None:
+        """Why the lane begins nothing until it is released: an interlock, or a suspect instrument."""
+        return None if self._hold is None else str(self._hold)
+
     def subscribe(self, sink: Sink, *, label: str = "a subscriber") -> None:
         """Pass every document on to ``sink``; its exceptions are logged once and fail no experiment."""
-        self.engine.subscribe(Guard(sink, label))  # type: ignore[no-untyped-call]
+        self.engine.subscribe(Shielded(sink, label))  # type: ignore[no-untyped-call]
 
     def connect(self, instrument: Instrument) -> None:
-        """Connect an instrument on the lane's thread; a second call for the same instrument does nothing.
+        """Connect an instrument; a second call for the same instrument does nothing.
 
         Raises:
-            LaneError: the instrument cannot be connected.
+            LaneError: the instrument cannot be connected, or not within ``patience.connect_s``.
         """
-        self._ask(self._connect, instrument)
+        if self.closed:
+            raise LaneError(f"lane {self.name} is closed; open a new one")
+        try:
+            with loops.default_loop_of(self.engine, self.patience.connect_s):
+                if id(instrument) not in self._connected:
+                    self._connect(instrument)
+        except Exception as error:
+            why = sentence(error)
+            raise LaneError(f"lane {self.name}: cannot connect {instrument.name}: {why}") from error
+
+    def _connect(self, instrument: Instrument) -> None:
+        call = self._connecting.get(id(instrument))
+        if call is None or call.done:
+            call = self._connecting[id(instrument)] = Call("its connect", instrument.connect)
+        call.result(self.patience.connect_s)
+        self._connected[id(instrument)] = instrument
 
     def submit(self, instrument: Instrument, attempt: Attempt) -> Future[Finished]:
         """Queue one attempt. The future never raises for anything an instrument does.
@@ -126,25 +136,48 @@ class Lane:
         Raises:
             LaneError: the lane is closed or the instrument was never connected.
         """
-        if self.closed:
-            raise LaneError(f"lane {self.name} is closed; open a new one")
         if id(instrument) not in self._connected:
             raise LaneError(f"lane {self.name}: connect {instrument.name} before its first attempt")
-        return self._thread.submit(self._carry_out, instrument, attempt)
+        supervised = Supervised(
+            self.name, self.engine, instrument, attempt, guard=self._guard, patience=self.patience
+        )
+        with self._lock:
+            if self.closed:
+                raise LaneError(f"lane {self.name} is closed; open a new one")
+            self._waiting.append(supervised)
+            return self._thread.submit(self._carry_out, supervised)
 
     def run(self, instrument: Instrument, attempt: Attempt) -> Finished:
         """Carry out one attempt and wait for it."""
         return self.submit(instrument, attempt).result()
 
-    def abort(self, reason: str) -> bool:
+    def abort(self, reason: str, *, waiting: bool = False) -> bool:
         """Break off the attempt that runs now, from any thread; say whether there was one to break off.
 
-        The attempt ends as ``aborted`` with this reason. Attempts that wait in the queue are not touched;
-        cancel their futures.
+        The attempt ends as ``aborted`` with this reason. Attempts that wait in the queue are not touched,
+        unless ``waiting`` is true: then they end in the same way, and nothing is moved for them.
         """
         with self._lock:
-            current = self._current
-        return self._interrupt(current, ExperimentFailed(FailureKind.ABORTED, reason, stage="process"))
+            current = [] if self._current is None else [self._current]
+            queued = [*self._waiting] if waiting else []
+        # Those that wait come first, so that none of them begins in place of the one that is broken off.
+        ended = [one.break_off(_aborted(reason, "queue")) for one in queued]
+        ended += [one.break_off(_aborted(reason, "process")) for one in current]
+        return any(ended)
+
+    def release(self) -> None:
+        """Take attempts again, after a person has looked at what made the lane hold.
+
+        Raises:
+            LaneError: the attempt that did not end still goes on, so that the RunEngine is not free.
+        """
+        with self._lock:
+            left_behind = None if self._hold is None else self._hold.left_behind
+            if left_behind is not None and not left_behind.done:
+                raise LaneError(
+                    f"lane {self.name}: its last attempt still goes on; close it and open a new one"
+                )
+            self._hold = None
 
     def close(self) -> None:
         """Abort what runs, drop what waits, and end the lane's thread and event loop; safe to call twice."""
@@ -158,7 +191,7 @@ class Lane:
             self._writer.close()
         self.loop_users.remove(self)
         if not self.loop_users:
-            _end(self.engine.loop)
+            loops.end(self.engine.loop)
 
     def __enter__(self) -> Self:
         return self
@@ -166,126 +199,33 @@ class Lane:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, function: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - passed on as they are
-        if self.closed:
-            raise LaneError(f"lane {self.name} is closed; open a new one")
-        self._thread.submit(function, *args).result()
-
-    def _connect(self, instrument: Instrument) -> None:
-        if id(instrument) in self._connected:
-            return
-        with _DEFAULT_LOOP:
-            # Devices bind themselves to Bluesky's default loop, which the newest RunEngine has claimed.
-            set_bluesky_event_loop(self.engine.loop)  # type: ignore[no-untyped-call]
-            try:
-                instrument.connect()
-            except Exception as error:
-                raise LaneError(
-                    f"lane {self.name}: cannot connect {instrument.name}: {sentence(error)}"
-                ) from error
-        self._connected[id(instrument)] = instrument
-
-    def _carry_out(self, instrument: Instrument, attempt: Attempt) -> Finished:
-        progress = Progress()
-        started, clock = time.time(), time.monotonic()
+    def _carry_out(self, supervised: Supervised) -> Finished:
         with self._lock:
-            self._current = progress
-            if self.closed:  # close() came between the queue and here, and found nothing to abort
-                progress.interruption = ExperimentFailed(FailureKind.ABORTED, _CLOSED, stage="process")
-        timer = self._timer(progress)
+            self._waiting.remove(supervised)
+            refused = self._why_not(supervised)
+            if refused is not None:
+                return refused
+            self._current = supervised
         try:
-            plan = run(self.name, instrument, attempt, progress)
-            self.engine(plan, {"start": [progress.note_start]})
-        except RunEngineInterrupted:
-            if self.engine.state == "paused":
-                self._abort_engine("the lane does not pause")
-        except Exception as error:  # noqa: BLE001 - the lane must outlive whatever an attempt does
-            progress.error = progress.error or error
-            progress.outcome = progress.outcome or failure_of(error, progress.notes)
+            return supervised.carry_out(self.time_limit_s)
         finally:
             with self._lock:
                 self._current = None
-            if timer is not None:
-                timer.cancel()
-        outcome = progress.outcome or _halted(progress)
-        if isinstance(outcome, ExperimentFailed) and unsettled(outcome):
-            logger.info("%s: %s", attempt.key, outcome.message, exc_info=progress.error)
-            outcome = _made_safe(instrument, outcome)
-        return Finished(
-            run_uid=progress.run_uid,
-            reading=outcome if isinstance(outcome, Reading) else None,
-            failure=outcome if isinstance(outcome, ExperimentFailed) else None,
-            started=started,
-            seconds=time.monotonic() - clock,
-        )
+                self._hold = supervised.hold
 
-    def _timer(self, progress: Progress) -> threading.Timer | None:
-        if math.isinf(self.time_limit_s):
+    def _why_not(self, supervised: Supervised) -> Finished | None:
+        """What an attempt comes to that is not begun at all."""
+        hold, failure = self._hold, supervised.broken_off
+        if hold is not None:
+            message = f"not started: lane {self.name} holds until a person has looked: {hold}"
+            failure = _aborted(message, "lane")
+        elif self.closed:  # close() came between the queue and here, and found nothing to abort
+            failure = _aborted(_CLOSED, "queue")
+        if failure is None:
             return None
-        message = f"timed out after {self.time_limit_s:g} s, the time limit of lane {self.name}"
-        failure = ExperimentFailed(FailureKind.INSTRUMENT_FAULT, message, stage="process")
-        timer = threading.Timer(self.time_limit_s, self._interrupt, (progress, failure))
-        timer.daemon = True
-        timer.start()
-        return timer
-
-    def _interrupt(self, progress: Progress | None, failure: ExperimentFailed) -> bool:
-        """Break off an attempt if it is still the one that runs; the first interruption counts."""
-        with self._lock:
-            if progress is None or progress is not self._current or progress.interruption is not None:
-                return False
-            if progress.outcome is not None:
-                return False
-            # Set first: a plan that has not begun yet finds it there, and begins nothing with the instrument.
-            progress.interruption = failure
-            if progress.begun:
-                self._abort_engine(failure.message)
-            return True
-
-    def _abort_engine(self, reason: str) -> None:
-        # Bluesky prints on abort; standard output is kept for what the user asked for. An engine that has
-        # just become idle refuses to abort, and has nothing left to break off.
-        with _STDOUT, contextlib.redirect_stdout(sys.stderr), contextlib.suppress(RuntimeError):
-            self.engine.abort(reason)  # type: ignore[no-untyped-call]
+        interlock, suspect = (None, None) if hold is None else (hold.interlock, hold.suspect)
+        return Finished(None, None, failure, time.time(), 0.0, interlock, suspect)
 
 
-def _halted(progress: Progress) -> ExperimentFailed:
-    message = "the RunEngine was halted from outside the lane"
-    return ExperimentFailed(FailureKind.ABORTED, message, stage=progress.notes.stage)
-
-
-def _made_safe(instrument: Instrument, failure: ExperimentFailed) -> ExperimentFailed:
-    """Bring the instrument into its safe state; if even that fails, the failure says so."""
-    try:
-        instrument.stop()
-    except Exception as error:  # noqa: BLE001 - the attempt has already failed; this must not hide why
-        also = f"{instrument.name} could not be stopped: {sentence(error)}"
-        logger.warning("%s", also)
-        return ExperimentFailed(
-            failure.kind,
-            f"{failure.message}; and {also}",
-            stage=failure.stage,
-            reading=failure.reading,
-            bounds=failure.bounds,
-        )
-    return failure
-
-
-def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what still runs on an event loop, stop it, and close it."""
-
-    async def cancel_all() -> None:
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await loop.shutdown_asyncgens()
-
-    with contextlib.suppress(TimeoutError):
-        asyncio.run_coroutine_threadsafe(cancel_all(), loop).result(_CLOSING_S)
-    loop.call_soon_threadsafe(loop.stop)
-    deadline = time.monotonic() + _CLOSING_S
-    while loop.is_running() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    if not loop.is_running():
-        loop.close()
+def _aborted(message: str, stage: str) -> ExperimentFailed:
+    return ExperimentFailed(FailureKind.ABORTED, message, stage=stage)

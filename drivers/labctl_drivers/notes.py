@@ -79,6 +79,10 @@ class Notes:
         after = f" after {timeout:g} s" if isinstance(timeout, int | float) else ""
         return f"timed out{after}" + (f" waiting for {', '.join(devices)}" if devices else "")
 
+    def busy(self) -> list[str]:
+        """The devices that have not ended what the plan asked of them, by name."""
+        return sorted({name or "a device" for status, name, _ in self._owners.values() if not _ended(status)})
+
     def _note(self, message: Msg) -> None:
         self._last = message
         self.stage = _STAGES.get(message.command, self.stage)
@@ -96,6 +100,13 @@ class Notes:
             # The status itself is kept, so that its id cannot be given to another object meanwhile.
             self._owners[id(response)] = (response, name, self.stage)
             self._groups[message.kwargs.get("group")].append(name)
+
+
+def _ended(status: object) -> bool:
+    try:
+        return bool(getattr(status, "done", True))
+    except Exception:  # noqa: BLE001 - a Status that cannot be asked has not said that it is done
+        return False
 
 
 def _name(device: object) -> str:

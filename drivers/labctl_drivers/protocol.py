@@ -1,6 +1,6 @@
 """The contract between controller and instrument: recipe in, reading or typed failure out."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -136,7 +136,7 @@ class Instrument(Protocol):
     name: str
 
     def connect(self) -> None:
-        """Make and connect the devices; called once, on the lane's thread, when its event loop runs."""
+        """Make and connect the devices; called once, on a thread of the lane, when its event loop runs."""
         ...
 
     def check(self, recipe: Recipe) -> str | None:
@@ -152,11 +152,59 @@ class Instrument(Protocol):
         ...
 
     def stop(self) -> None:
-        """Bring the instrument into its safe state; must be safe to call twice."""
+        """Bring the instrument into its safe state, and end whatever it still does.
+
+        It may come while the plan runs, and is called once more when the plan has ended; every Status that
+        was given out has to end with it, or the instrument counts as suspect.
+        """
         ...
 
     def close(self) -> None:
         """Let go of files and connections, leaving the instrument as it is; must be safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Needs(Protocol):
+    """What an instrument may say besides: which shared things one attempt takes.
+
+    An instrument that has this method is started only once all of them are free, and holds them until the
+    attempt has its outcome. How many there are stands in the campaign file; what is not named there exists
+    once.
+    """
+
+    def needs(self, recipe: Recipe) -> Mapping[str, int]:
+        """How many of each resource an attempt at this recipe takes, such as ``{"rack slot": 1}``."""
+        ...
+
+
+@runtime_checkable
+class Interlocked(Protocol):
+    """An instrument with interlocks: a door, an over-temperature contact, the operator's stop."""
+
+    def interlocks(self) -> Mapping[str, Callable[[], str | None]]:
+        """By name, a quick look that says in one sentence why the instrument must stop now, or None.
+
+        The looks are taken on a thread of the lane, once before an attempt begins and every 0.1 s while it
+        runs. They must not wait for anything: a look that raises, or that takes too long, counts as tripped.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """How fast an instrument changes one of its settings at most: ``speed`` in ``unit``, such as K/min."""
+
+    speed: float
+    unit: str
+
+
+@runtime_checkable
+class Ramped(Protocol):
+    """An instrument that knows how fast it changes its settings, where the lab limits rates of change."""
+
+    def ramps(self, recipe: Recipe) -> Mapping[str, Ramp]:
+        """The fastest change of each setting while this recipe is carried out, by parameter name."""
         ...
 
 
@@ -167,7 +215,14 @@ class Surroundings:
     Attributes:
         folder: where the instrument may keep its memory of attempts; None keeps it in memory only.
         seed: makes a simulated or replayed instrument repeatable.
+        limits: the file of the lab's hard limits, for drivers that ask :class:`labctl_drivers.guard.Guard`
+            themselves before they set a device; None where there is none.
+        lane: the number of the lane it is for, from 1; each lane has an instrument and a folder of its own.
+        beside: the folder of the campaign file, from which folders named in it are told; None for the present.
     """
 
     folder: Path | None = None
     seed: int = 0
+    limits: Path | None = None
+    lane: int = 1
+    beside: Path | None = None

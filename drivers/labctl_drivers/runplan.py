@@ -1,6 +1,7 @@
 """The plan of one attempt: one Bluesky run around what the instrument does, closed with a plain reason."""
 
 import logging
+import threading
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class Progress:
 
     Attributes:
         begun: whether the plan has begun, so that the RunEngine has something to break off.
+        refusal: why nothing may be begun with the instrument, so that only the run is opened and closed.
         interruption: why the lane broke the attempt off, once it did.
         run_uid: uid of the run, once its start document is out.
         outcome: what came of it, once that is known.
@@ -32,15 +34,40 @@ class Progress:
     """
 
     begun: bool = False
+    refusal: ExperimentFailed | None = None
     interruption: ExperimentFailed | None = None
     run_uid: str | None = None
     outcome: Reading | ExperimentFailed | None = None
     error: BaseException | None = None
     notes: Notes = field(default_factory=Notes)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def note_start(self, _name: str, doc: Mapping[str, Any]) -> None:
         """Take the run's uid from its start document."""
         self.run_uid = doc["uid"]
+
+    def interrupt(self, failure: ExperimentFailed) -> bool:
+        """Note why the attempt is broken off; False if it was before, or has its outcome already."""
+        with self._lock:
+            if self.interruption is not None or self.outcome is not None:
+                return False
+            self.interruption = failure
+            return True
+
+    def settle(self, reading: object) -> None:
+        """Note what the plan returned, which an interruption that came first overrules."""
+        with self._lock:
+            self.outcome = self.interruption or judged(reading)
+            if self.interruption is not None and isinstance(reading, Reading):
+                self.interruption.reading = reading
+
+    def fail(self, error: BaseException) -> None:
+        """Note what came out of the plan."""
+        with self._lock:
+            self.error = error
+            self.outcome = self.interruption or _explained(error, self)
+            if self.interruption is not None:
+                self.interruption.stage = self.notes.stage
 
 
 def metadata(lane: str, instrument: Instrument, attempt: Attempt) -> dict[str, Any]:
@@ -80,16 +107,11 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
     try:
         yield from bps.open_run(metadata(lane, instrument, attempt))
         reading = yield from progress.notes.taking(_unless_interrupted(progress, instrument, attempt))
-        progress.outcome = judged(reading)
-        if progress.interruption is not None:
-            progress.outcome = _with_reading(progress.interruption, reading)
+        progress.settle(reading)
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run is closed and the reason kept
-        progress.error = error
-        progress.outcome = progress.interruption or _explained(error, progress)
-        if progress.outcome is progress.interruption:
-            progress.interruption.stage = progress.notes.stage
+        progress.fail(error)
     if progress.run_uid is None:
         return
     # From here on the outcome stands; an interruption that comes now is too late to change it.
@@ -100,9 +122,9 @@ def run(lane: str, instrument: Instrument, attempt: Attempt, progress: Progress)
 def _unless_interrupted(
     progress: Progress, instrument: Instrument, attempt: Attempt
 ) -> Generator[Msg, Any, Reading]:
-    """Begin nothing if the attempt was broken off while the engine was still getting ready."""
-    if progress.interruption is not None:
-        raise progress.interruption
+    """Begin nothing if the attempt was refused, or broken off while the engine was still getting ready."""
+    if (why_not := progress.interruption or progress.refusal) is not None:
+        raise why_not
     return (yield from instrument.start(attempt))
 
 
@@ -146,11 +168,6 @@ def _whatever_comes(plan: Generator[Msg, Any, None]) -> Generator[Msg, Any, None
         return
     except Exception as error:  # noqa: BLE001 - the sample is measured; its documents must not undo that
         logger.warning("the documents of this run are not complete: %s", sentence(error))
-
-
-def _with_reading(failure: ExperimentFailed, reading: Reading) -> ExperimentFailed:
-    failure.reading = reading
-    return failure
 
 
 class _Measured:

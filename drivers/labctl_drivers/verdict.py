@@ -8,12 +8,14 @@ from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import FailedPause, FailedStatus, RequestStop, RunEngineControlException
 
 from labctl_drivers.notes import Notes
+from labctl_drivers.patience import OverdueError
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Reading
 
 _ADDRESS = re.compile(r"\s+at 0x[0-9a-fA-F]+")
 _LONGEST = 400
 
 _UNSETTLED = frozenset({FailureKind.INSTRUMENT_FAULT, FailureKind.ABORTED, FailureKind.UNKNOWN})
+_NOTHING_MOVED = frozenset({"check", "guard"})
 
 
 def unsettled(failure: ExperimentFailed) -> bool:
@@ -21,17 +23,29 @@ def unsettled(failure: ExperimentFailed) -> bool:
 
     After the other kinds the driver itself ended the attempt in good order: a sample that cracked or a
     reading beyond the scale says nothing against the machine, and stopping it would cool a furnace for no
-    reason. Where the driver refused at the stage "check", nothing was moved by this attempt, and what may
-    still be running under the same key is left alone.
+    reason. Where the driver refused at the stage "check" or the lab's limits at "guard", nothing was moved by
+    this attempt, and what may still be running under the same key is left alone.
     """
-    return failure.kind in _UNSETTLED and failure.stage != "check"
+    return failure.kind in _UNSETTLED and failure.stage not in _NOTHING_MOVED
 
 
 def sentence(error: BaseException) -> str:
     """Say in one line what an exception says, without memory addresses and at most 400 characters long."""
     text = " ".join(_ADDRESS.sub("", str(error)).split())
-    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not isinstance(error, OverdueError):  # whose message is a sentence of the lane's own
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def retold(failure: ExperimentFailed, message: str, kind: FailureKind | None = None) -> ExperimentFailed:
+    """The same failure in other words, and of another kind where one is given."""
+    return ExperimentFailed(
+        kind or failure.kind,
+        message,
+        stage=failure.stage,
+        reading=failure.reading,
+        bounds=failure.bounds,
+    )
 
 
 def judged(reading: object, stage: str = "measure") -> Reading | ExperimentFailed:

@@ -63,14 +63,21 @@ class Arm(StandardReadable):
             self.position = soft_signal_rw(float, 0.0, units="mm")
         self.error = error
         self.seconds = seconds
+        self.moving: asyncio.Future[None] | None = None
         super().__init__(name=name)
 
     @AsyncStatus.wrap
     async def set(self, value: float) -> None:
-        await asyncio.sleep(self.seconds)
+        self.moving = asyncio.ensure_future(asyncio.sleep(self.seconds))
+        await self.moving
         if self.error is not None:
             raise self.error
         await self.position.set(value)
+
+    async def stop(self, *, success: bool = True) -> None:
+        assert success
+        if self.moving is not None:
+            self.moving.cancel()
 
 
 def arm(**how: object) -> Callable[[], Arm]:

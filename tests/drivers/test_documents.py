@@ -12,7 +12,7 @@ from event_model import DocumentNames, schema_validators
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl_drivers.documents import Guard, JsonLines, plain
+from labctl_drivers.documents import JsonLines, Shielded, plain
 from labctl_drivers.engine import Lane
 from labctl_drivers.protocol import Attempt, FailureKind, Surroundings
 from labctl_drivers.replay import HistoricalRow, ReplayInstrument
@@ -83,8 +83,8 @@ def test_a_guarded_sink_goes_on_receiving_after_it_has_failed(caplog: pytest.Log
         seen.append(doc["seq_num"])
         raise OSError("no space left")
 
-    guard = Guard(sink, "the file")
+    shielded = Shielded(sink, "the file")
     for number in range(3):
-        guard("event", {"seq_num": number})
+        shielded("event", {"seq_num": number})
     assert seen == [0, 1, 2]
     assert [record.levelname for record in caplog.records].count("WARNING") == 1

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from labctl.starter import configs_folder
 from labctl_drivers.limits import Limit, Limits, LimitsError, load_limits
+from labctl_drivers.protocol import Ramp
 
 FURNACE = configs_folder() / "limits" / "furnace.yaml"
 PINT = pint.UnitRegistry()
@@ -140,7 +141,7 @@ def test_inside_in_any_unit_passes_and_clearly_outside_never_does(
         ("", "the file must be a mapping"),
         ("[]", "the file must be a mapping"),
         ("unlimited: []", "limits must be a mapping"),
-        ("limits: {}\nlimit: {}", "unknown key 'limit'; known are limits, unlimited"),
+        ("limits: {}\nlimit: {}", "unknown key 'limit'; known are forbidden, limits, rates, unlimited"),
         ("limits: {t: {low: 0, high: 1, unit: K, soft: true}}", "limits.t has the unknown key 'soft'"),
         ("limits: {t: {low: 0, high: 1}}", "limits.t lacks unit"),
         ("limits: {t: {high: 1, unit: K}}", "limits.t lacks low"),
@@ -167,6 +168,119 @@ def test_a_file_that_is_not_understood_allows_nothing(content: str, why: str | N
         load_limits(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+RULES = """
+limits:
+  temperature: {low: 20, high: 1200, unit: degC}
+  heating_rate: {low: 0.1, high: 50, unit: K/min}
+  flow: {low: 0, high: 5, unit: mL/min}
+rates:
+  temperature: {at_most: 10, unit: K/min, set_by: heating_rate}
+  flow: {at_most: 1, unit: mL/min**2}
+forbidden:
+  - {temperature: {above: 500, unit: degC}, gas: air}
+  - {flow: {below: 0.5, unit: mL/min}, gas: [hydrogen, methane]}
+"""
+HEATED = {"temperature": "degC", "heating_rate": "K/min", "flow": "mL/min"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "ramps", "why"),
+    [
+        ({"temperature": 500.0, "heating_rate": 10.0, "gas": "air"}, None, None),
+        ({"temperature": 900.0, "heating_rate": 10.0, "gas": "argon"}, None, None),
+        ({"temperature": 400.0}, {"temperature": Ramp(-0.1, "K/s")}, None),
+        ({"flow": 1.0}, None, None),
+        ({"flow": 1.0}, {"flow": Ramp(1.0, "mL/min**2")}, None),
+        ({"flow": 0.5, "gas": "hydrogen"}, None, None),
+        (
+            {"temperature": 400.0, "heating_rate": 10.5},
+            None,
+            "temperature changes by 10.5 K/min, and lab.yaml allows at most 10 K/min",
+        ),
+        (
+            {"temperature": 400.0, "heating_rate": 1.0},
+            {"temperature": Ramp(1.0, "K/s")},
+            "temperature changes by 1 K/s, and lab.yaml allows at most 10 K/min",
+        ),
+        (
+            {"temperature": 400.0},
+            None,
+            "nothing says how fast temperature changes, which lab.yaml limits; give",
+        ),
+        (
+            {"flow": 1.0},
+            {},
+            "nothing says how fast flow changes, which lab.yaml limits; give set_by in that file",
+        ),
+        (
+            {"flow": 1.0},
+            {"flow": Ramp(math.nan, "mL/min**2")},
+            "flow changes by nan, which is no finite number",
+        ),
+        ({"flow": 1.0}, {"flow": Ramp(1.0, "bar/min")}, "cannot be checked against lab.yaml"),
+        (
+            {"temperature": 500.5, "heating_rate": 1.0, "gas": " AIR"},
+            None,
+            "lab.yaml forbids temperature = 500.5 degC with gas = ' AIR'",
+        ),
+        ({"flow": 0.4, "gas": "methane"}, None, "lab.yaml forbids flow = 0.4 mL/min with gas = 'methane'"),
+        (
+            {"temperature": 500.5, "heating_rate": 1.0},
+            None,
+            "lab.yaml forbids temperature = 500.5 degC, and the recipe does not say gas",
+        ),
+        ({"gas": "hydrogen"}, None, "lab.yaml forbids gas = 'hydrogen', and the recipe does not say flow"),
+    ],
+)
+def test_rates_and_combinations_are_kept(
+    recipe: dict[str, Any], ramps: dict[str, Ramp] | None, why: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(RULES)
+    found = load_limits(path).violations(recipe, HEATED, ramps)
+    if why is None:
+        assert found == ()
+    else:
+        assert len(found) == 1
+        assert why in found[0]
+
+
+def test_minus_zero_is_below_a_limit_of_zero(limits: Limits) -> None:
+    assert limits.violations({"ph": -0.0}, {}) == ("ph = -0 is below the lab's limit of 0 in lab.yaml",)
+    assert limits.violations({"ph": 0.0}, {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("rates: []", "rates must be a mapping"),
+        ("rates: {t: {at_most: 0, unit: K/min}}", "rates.t.at_most must be above 0, and is 0"),
+        ("rates: {t: {at_most: 5}}", "rates.t lacks unit; write {at_most: 10, unit: K/min}"),
+        ("rates: {t: {at_most: 5, unit: K/min, set_by: 5}}", "rates.t.set_by names 5, which is no text"),
+        (
+            "rates: {t: {at_most: 5, unit: K/min, set_by: ramp}}",
+            "names 'ramp', which stands neither under limits",
+        ),
+        ("rates: {u: {at_most: 5, unit: K/min}}", "rates names 'u', which stands neither under limits nor"),
+        ("forbidden: {t: air}", "forbidden must be a list of combinations"),
+        ("forbidden: [{}]", r"forbidden\[0\] is empty, which would forbid everything"),
+        ("forbidden: [{gas: 5}]", r"forbidden\[0\].gas must be a text such as air"),
+        ("forbidden: [{gas: []}]", r"forbidden\[0\].gas must be a text such as air"),
+        ("forbidden: [{t: {unit: K}}]", r"forbidden\[0\].t needs unit, and above or below or both"),
+        ("forbidden: [{t: {above: 5, below: 5, unit: K}}]", "which no number is; exchange them"),
+        ("forbidden: [{u: {above: 5, unit: K}}]", "names 'u', which stands neither under limits nor"),
+        ("forbidden: [{t: {above: 5, unit: K, soft: 1}}]", "has the unknown key 'soft'"),
+    ],
+)
+def test_rates_and_combinations_that_are_not_understood_allow_nothing(
+    more: str, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text("limits: {t: {low: 0, high: 1, unit: K}}\n" + more)
+    with pytest.raises(LimitsError, match=why):
+        load_limits(path)
 
 
 def test_a_missing_file_allows_nothing(tmp_path: Path) -> None:
