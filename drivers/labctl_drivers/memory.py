@@ -105,7 +105,7 @@ class Memory:
         if self.lookup(key) is None:
             raise KeyError(f"attempt {key} was never started")
         with self._lock:
-            self._file.execute("INSERT OR IGNORE INTO finished VALUES (?, ?)", (key, _dump(_packed(result))))
+            self._file.execute("INSERT OR IGNORE INTO finished VALUES (?, ?)", (key, _dump(packed(result))))
 
     def lookup(self, key: str) -> Remembered | None:
         """Say what is known of an attempt; None if it was never started."""
@@ -132,7 +132,7 @@ def knows(folder: Path, beginning: str) -> bool:
     wrong with it.
     """
     query = "SELECT 1 FROM started WHERE substr(key, 1, ?) = ?"
-    for path in sorted(folder.glob("*.sqlite")):
+    for path in sorted(folder.rglob("*.sqlite")):  # each further lane has a folder of its own in it
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as file:
                 if file.execute(query, (len(beginning), beginning)).fetchone() is not None:
@@ -170,7 +170,8 @@ def _packed_reading(reading: Reading | None) -> dict[str, Any] | None:
     }
 
 
-def _packed(result: Reading | ExperimentFailed) -> dict[str, Any]:
+def packed(result: Reading | ExperimentFailed) -> dict[str, Any]:
+    """A result as JSON can hold it; NaN stays NaN, which only Python reads."""
     if isinstance(result, Reading):
         return {"reading": _packed_reading(result)}
     return {
@@ -182,7 +183,8 @@ def _packed(result: Reading | ExperimentFailed) -> dict[str, Any]:
     }
 
 
-def _unpacked(body: Mapping[str, Any]) -> Reading | ExperimentFailed:
+def unpacked(body: Mapping[str, Any]) -> Reading | ExperimentFailed:
+    """The result that :func:`packed` made this of."""
     reading = None if body["reading"] is None else Reading(**body["reading"])
     if "kind" not in body:
         return Reading(**body["reading"])
@@ -200,5 +202,5 @@ def _remembered(row: tuple[str, str, str, str | None]) -> Remembered:
     return Remembered(
         attempt=Attempt(**json.loads(attempt)),
         detail=json.loads(detail),
-        result=None if result is None else _unpacked(json.loads(result)),
+        result=None if result is None else unpacked(json.loads(result)),
     )

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from labctl_drivers.simulated.checks import number, switch, whole
+
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
@@ -46,24 +48,13 @@ class BenchSettings:
 
     def __post_init__(self) -> None:
         for name in ("speed", "ramp_k_per_min", "tolerance_k", "spread_limit"):
-            _number(name, getattr(self, name), above=0.0)
+            number(name, getattr(self, name), above=0.0)
         for name in ("fault_rate", "overshoot_rate", "smear_rate", "door_rate"):
-            _number(name, getattr(self, name), above=-1e-300, most=1.0)
-        _number("indent_scatter", self.indent_scatter, above=-1e-300, most=0.5)
-        _number("lowest_hv", self.lowest_hv, above=0.0)
-        _number("highest_hv", self.highest_hv, above=self.lowest_hv)
-        _number("indents", self.indents, above=1, most=99)
-        _number("humidity_effect", self.humidity_effect, above=-10.0, most=10.0)
-        if self.indents != int(self.indents):
-            raise ValueError(f"indents must be a whole number, and is {self.indents!r}")
-        if not isinstance(self.mute, bool):
-            raise ValueError(f"mute must be true or false, and is {self.mute!r}")  # noqa: TRY004 - one kind of error for all settings
-
-
-def _number(name: str, value: object, *, above: float, most: float = math.inf) -> None:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and above < value <= most
-    if not fits:
-        limit = f"up to {most:g}" if math.isfinite(most) else f"above {max(above, 0.0):g}"
-        if above < -1.0:
-            limit = f"between {above:g} and {most:g}"
-        raise ValueError(f"{name} must be a number {limit}, and is {value!r}")
+            number(name, getattr(self, name), above=-1e-300, most=1.0)
+        number("indent_scatter", self.indent_scatter, above=-1e-300, most=0.5)
+        number("lowest_hv", self.lowest_hv, above=0.0)
+        number("highest_hv", self.highest_hv, above=self.lowest_hv)
+        number("indents", self.indents, above=1, most=99)
+        number("humidity_effect", self.humidity_effect, above=-10.0, most=10.0)
+        whole("indents", self.indents)
+        switch("mute", self.mute)
