@@ -1,0 +1,1 @@
+"""Any Bluesky object, and any Bluesky plan, as an instrument."""
