@@ -87,7 +87,7 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
     if first is None:
         return config.model.seed if seed is None else seed
     began: Mapping[str, Any] = json.loads(first.body)
-    before, now = _as_now(began["config"]), config.as_json()
+    before, now = _without_lanes(_as_now(began["config"])), _without_lanes(config.as_json())
     for key in FIXED:
         if now.get(key) != before.get(key):
             raise RequestError(
@@ -108,6 +108,15 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
             key="--seed",
         )
     return int(began["seed"])
+
+
+def _without_lanes(content: "Mapping[str, Any]") -> "dict[str, Any]":
+    """A config without the numbers of lanes: a second furnace may come when the first is at work."""
+    fidelities = {
+        name: {**fidelity, "instrument": {**fidelity["instrument"], "lanes": 1}}
+        for name, fidelity in content["fidelities"].items()
+    }
+    return {**content, "fidelities": fidelities, "instrument": {**content["instrument"], "lanes": 1}}
 
 
 def _tables_of_fidelities(bench: Bench) -> "dict[str, Mapping[str, str]]":

@@ -1,7 +1,6 @@
 """What a campaign works with: its instrument, its pool of candidates, its table and the lab's limits."""
 
 import hashlib
-import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import numpy as np
 from labctl.advice import ALL_VETOED, Advice, vetoed
 from labctl.budget import seconds_in
 from labctl.config import CampaignConfig
+from labctl.driver import builder, check_options
 from labctl.errors import RefusedError, RequestError
 from labctl.files import refuse_odd
 from labctl.plural import counted, verb
@@ -42,6 +42,7 @@ class Bench:
         rows: of a replay, the rows of the table that it is answered from.
         reads: by objective, the name under which the instrument reads it, where that is another.
         stand_ins: a bench for each cheaper fidelity, by name.
+        lanes: how many such instruments there are.
     """
 
     space: Space
@@ -54,22 +55,41 @@ class Bench:
     rows: tuple["HistoricalRow", ...] = ()
     reads: Mapping[str, str] = field(default_factory=dict)
     stand_ins: Mapping[str, "Bench"] = field(default_factory=dict)
+    lanes: int = 1
     _read: dict[str, Limits] = field(default_factory=dict, repr=False)
+    _built: dict[int, Instrument] = field(default_factory=dict, repr=False)
 
-    @cached_property
+    @property
     def instrument(self) -> Instrument:
-        """The instrument.
+        """The instrument, or the first of several."""
+        return self.on(1)
+
+    def on(self, lane: int) -> Instrument:
+        """The instrument of a lane, from 1; where there are several, its name ends in the lane's number.
 
         Raises:
             RefusedError: its memory of earlier attempts cannot be read, so nothing may start.
         """
+        if lane not in self._built:
+            self._built[lane] = self._build(lane)
+        return self._built[lane]
+
+    def _build(self, lane: int) -> Instrument:
+        around = self.surroundings
+        # The first lane's memory stays where it is when a second lane is added to a campaign.
+        if lane > 1:
+            folder = None if around.folder is None else around.folder / f"lane-{lane}"
+            around = replace(around, folder=folder, lane=lane)
         try:
-            return self.build(self.surroundings)
+            instrument = self.build(around)
         except sqlite3.Error as error:
             raise RefusedError(
                 f"what the instrument remembers of earlier attempts cannot be read ({error}), so nothing may "
                 "start; put back its file in the campaign's folder"
             ) from None
+        if self.lanes > 1 or lane > 1:
+            instrument.name = f"{instrument.name}-{lane}"
+        return instrument
 
     @property
     def quantities(self) -> Mapping[str, str]:
@@ -88,6 +108,7 @@ class Bench:
         return replace(
             self,
             surroundings=around,
+            _built={},
             stand_ins={name: stand_in.with_seed(seed) for name, stand_in in self.stand_ins.items()},
         )
 
@@ -98,8 +119,9 @@ class Bench:
     def close(self) -> None:
         """Close every instrument that was built."""
         for bench in (self, *self.stand_ins.values()):
-            if "instrument" in bench.__dict__:
-                bench.instrument.close()
+            for instrument in bench._built.values():  # noqa: SLF001 - benches of one class
+                instrument.close()
+            bench._built.clear()  # noqa: SLF001 - see above
 
     @cached_property
     def _keys(self) -> frozenset[str]:
@@ -177,16 +199,19 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
             refuse_no_formulas(parameter.choices, file=config.path, key=f"parameters.{name}.choices")
     limits_file = None if config.model.limits is None else config.beside(config.model.limits)
     seconds = seconds_in(instrument.time_limit)
-    surroundings = Surroundings(folder=None if folder is None else folder / "instruments", seed=seed)
+    memory = None if folder is None else folder / "instruments"
+    beside = config.path.resolve().parent
+    surroundings = Surroundings(folder=memory, seed=seed, limits=limits_file, beside=beside)
     if instrument.kind == "replay":
         bench = _replay(config, surroundings, seconds, limits_file)
     else:
         space, table = _with_candidates(config)
-        bench = Bench(space, _builder(config), surroundings, seconds, limits_file, table)
+        bench = Bench(space, builder(config), surroundings, seconds, limits_file, table)
         if instrument.kind != "hand":
-            _check_options(config)
+            check_options(config)
     _check_laws(config, bench.space)
     bench.limits()
+    bench = replace(bench, lanes=instrument.lanes)
     stand_ins = {name: _stand_in(config, name, folder, seed) for name in config.model.fidelities}
     return replace(bench, stand_ins=stand_ins) if stand_ins else bench
 
@@ -340,51 +365,3 @@ def _with_candidates(config: CampaignConfig) -> tuple[Space, dict[str, str] | No
     from labctl.candidates import read_candidates  # noqa: PLC0415 - pandas is slow to import
 
     return read_candidates(config)
-
-
-def _builder(config: CampaignConfig) -> Callable[[Surroundings], Instrument]:
-    def build_it(surroundings: Surroundings) -> Instrument:
-        from labctl_drivers.registry import build  # noqa: PLC0415 - loads the driver
-
-        return build(config.model.instrument.kind, _options(config), surroundings)
-
-    return build_it
-
-
-def _options(config: CampaignConfig) -> dict[str, bool | int | float | str]:
-    """The instrument's options; infinity is kept by its name."""
-    return {n: math.inf if v == "inf" else v for n, v in config.model.instrument.options.items()}
-
-
-def _check_options(config: CampaignConfig) -> None:
-    """Build the instrument once without a folder, so that a wrong option is found before writing."""
-    from labctl import units  # noqa: PLC0415
-    from labctl_drivers.registry import build  # noqa: PLC0415
-
-    model = config.model
-    try:
-        trial = build(model.instrument.kind, _options(config), Surroundings())
-    except ValueError as error:
-        raise RequestError(str(error), file=config.path, key="instrument.options") from None
-    for part, given, known in (
-        ("parameters", config.space.units, getattr(trial, "parameter_units", None)),
-        (
-            "objectives",
-            {n: o.unit for n, o in model.objectives.items()},
-            getattr(trial, "quantity_units", None),
-        ),
-    ):
-        for name, unit in (known or {}).items():
-            if name in given and units.factor(given[name], unit) is None:
-                raise RequestError(
-                    f"is in {given[name]}, but the instrument works in {unit}",
-                    file=config.path,
-                    key=f"{part}.{name}",
-                )
-        for name in given:
-            if known is not None and name not in known:
-                raise RequestError(
-                    f"the {model.instrument.kind} knows no {name}; it has {', '.join(known)}",
-                    file=config.path,
-                    key=part,
-                )

@@ -1,23 +1,23 @@
 """The loop: fold the ledger, propose, review, dispatch, record; and the one object that holds it together."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from labctl import review
 from labctl.beginning import first_event, refuse_by_hand, refuse_to_begin, seed_that_holds
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
-from labctl.dispatch import answered, attempt_of, not_started, outcome, refuse_wild
-from labctl.errors import RefusedError, RequestError
+from labctl.dispatch import attempt_of, not_started
+from labctl.errors import LabctlError, RefusedError, RequestError
+from labctl.lanes import Arrived, Job, Lanes
 from labctl.ledger import Entry, Ledger
-from labctl.proposal import Decision, Intent, Interval, Outcome
+from labctl.proposal import Interval
 from labctl.review import Keeper, why_none_is_left
 from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
-from labctl.stopping import Ended, budgeted, unaffordable, why_to_stop
+from labctl.stopping import Ended, budgeted, unaffordable, why_distrusted, why_to_stop
 from labctl.strategy import code_version, propose
 from labctl.summary import Summary, summarise
 from labctl.trust import due, judge
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from labctl_drivers.engine import Lane
 
 Watcher = Callable[[Experiment], None]
-_ASK_AGAIN_S = 1.0
 
 
 class Campaign:
     """A campaign that this process controls.
 
-    The only stateful object of labctl. Its state is what the ledger says: every change is first an event
-    there, committed to disk, and then folded. Use :meth:`open` as a context manager::
+    The only stateful object of labctl, with the lanes that it holds. Its state is what the ledger says: every
+    change is first an event there, committed to disk, and then folded. Use it as a context manager::
 
         with Campaign.open("campaign.yaml") as campaign:
             summary = campaign.run()
@@ -49,11 +48,11 @@ class Campaign:
         self.predict_always = True
         self.validates = True
         self._ledger = ledger
-        self._folder = folder
-        self._lane: Lane | None = None
+        self._lanes = Lanes(config, bench, documents=None if folder is None else folder / "documents.jsonl")
         self._stop_reason: str | None = None
         self._keeper = Keeper(None, {})
         self._state = fold(ledger.events())
+        self._lanes.distrust(self._state.suspects.values())
         self._begin()
 
     @classmethod
@@ -91,32 +90,38 @@ class Campaign:
     # The loop ---------------------------------------------------------------------------------------
 
     def step(self, *, most: int | None = None) -> Experiment | None:
-        """Take one experiment to its outcome; None if there is nothing left to try.
+        """Keep every lane busy until one experiment has its outcome; None if there is nothing left to try.
 
         What an earlier run left unfinished comes first. Where the file asks for batches, several experiments
-        are proposed at once, each in the light of those before it, and a failure of one is its own.
+        are proposed at once, each in the light of those before it and of those that still run; a failure of
+        one is its own.
 
         Args:
             most: how many experiments may be proposed at the most.
+
+        Raises:
+            RefusedError: no instrument can be connected.
         """
-        experiment = self._unfinished()
-        if experiment is None:
-            self._validate()
-            batch = self.config.model.strategy.batch
-            for i in range(batch if most is None else min(batch, max(1, most))):
-                if (i and unaffordable(self.config, self._state)) or self._propose("lane") is None:
+        limit = None if most is None else len(self._state) + most
+        while True:
+            while (experiment := self._next_to_start(limit)) is not None:
+                if experiment.decision is None:
+                    experiment = self._review(experiment)
+                    if experiment.status == "rejected":
+                        return experiment
+                if not self._start(experiment):
                     break
-            experiment = self._unfinished()
-        if experiment is None:
-            return None
-        if experiment.decision is None:
-            experiment = self._review(experiment)
-        while experiment.status in ("approved", "running") or self._state.retry_allowed(experiment):
-            experiment = self._dispatch(experiment)
-        return experiment
+            if not self._lanes.busy:
+                stuck = self._waiting() or not self._lanes.any_free(self._state.suspects)
+                if self._lanes.problem is not None and stuck and self._may_start():
+                    raise RefusedError(f"{self._lanes.problem}; the attempt was not started")
+                return None
+            ended = self._record(self._lanes.next())
+            if ended is not None and not self._state.retry_allowed(ended):
+                return ended
 
     def run(self, *, experiments: int | None = None, watch: Watcher | None = None) -> Summary:
-        """Run until the budget is spent or a stopping rule applies.
+        """Run until the budget is spent, a stopping rule applies, or a person has to look.
 
         Args:
             experiments: the budget, in place of the file's; experiments done in earlier runs count.
@@ -127,26 +132,47 @@ class Campaign:
         """
         refuse_by_hand(self.config)
         budget = self.config.model.budget.experiments if experiments is None else experiments
-        while (why := self._why_to_stop(budget)) is None:
-            experiment = self.step(most=budget - budgeted(self._state))
-            if experiment is None:
-                why = self.none_left()
-                break
-            if watch is not None:
-                watch(experiment)
-        # Whoever reads the summary is told how far to trust what was found.
-        self._validate()
-        return self._summary(*why)
+        try:
+            while (experiment := self.step(most=self._may_propose(budget))) is not None:
+                if watch is not None:
+                    watch(experiment)
+        except LabctlError:
+            # What runs on other lanes is finished and written down before anybody hears of it.
+            while self._lanes.busy:
+                self._record(self._lanes.next(), go_on=False)
+            raise
+        if self._stop_reason is None:
+            # Whoever reads the summary is told how far to trust what was found.
+            self._validate()
+        return self._summary(*(self._why_to_stop(budget) or self.none_left()))
 
     def stop(self, reason: str) -> None:
-        """Let the running experiment finish, then stop; safe from signal handlers and other threads."""
+        """Let running experiments finish, then stop; safe from signal handlers and other threads."""
         self._stop_reason = reason
 
     def abort(self, reason: str) -> None:
-        """Break off the running experiment, then stop; safe from other threads."""
+        """Break off the running experiments, then stop; safe from other threads, and to call again."""
         self._stop_reason = reason
-        if self._lane is not None:
-            self._lane.abort(reason)
+        self._lanes.break_off(reason)
+
+    def carry_out_on(self, make: "Callable[..., Lane]") -> None:
+        """Have experiments carried out on lanes of another kind, made from a lane's arguments."""
+        self._lanes.make = make
+
+    def resume(self, *, by: str, because: str) -> None:
+        """Let the campaign go on after an interlock tripped or a device became suspect.
+
+        ``by`` says who has looked, and ``because`` what was found and done.
+
+        Raises:
+            RequestError: there is nothing to resume, or nobody says who and why.
+            RefusedError: an attempt still goes on.
+        """
+        from labctl.settle import resumed  # noqa: PLC0415 - only people need it
+
+        body = resumed(self._state, by=by, because=because)
+        self._lanes.release(self._state.suspects.values())
+        self._append(Entry("resume", body.body()))
 
     # By hand ----------------------------------------------------------------------------------------
 
@@ -188,35 +214,34 @@ class Campaign:
         Raises:
             RequestError: there is no such experiment, it has a result already, or a value is unusable.
         """
-        from labctl.record import checked_outcome  # noqa: PLC0415 - only people need it
+        from labctl.record import recorded  # noqa: PLC0415 - only people need it
+
+        found, told = self.find(experiment), {"actual": actual or {}, "bounds": bounds or {}}
+        how: dict[str, Any] = {"by": by, "failed": failed, "message": message, **told}
+        self._append(*recorded(self.config, found, values or {}, **how))
+        return self._state[found.id]
+
+    def settle(
+        self,
+        experiment: str,
+        verdict: Literal["measured", "failed", "never"],
+        values: Mapping[str, float] | None = None,
+        *,
+        by: str,
+        **told: Any,  # noqa: ANN401 - those of record()
+    ) -> Experiment:
+        """Write down what a person found became of an attempt of which nobody could tell.
+
+        It was ``measured``, it ``failed``, or it ``never`` used up a sample and may be tried again; the rest
+        is as for :meth:`record`.
+
+        Raises:
+            RequestError: there is nothing to settle, or what was said does not fit together.
+        """
+        from labctl.settle import settled  # noqa: PLC0415 - only people need it
 
         found = self.find(experiment)
-        if found.status in ("measured", "failed"):
-            raise RequestError(
-                f"{found.id} has its result already; a result that was recorded stays as it is",
-                key="EXPERIMENT",
-            )
-        if found.status not in ("proposed", "approved") or found.proposal.route != "hand":
-            raise RequestError(
-                f"{found.id} is {found.status} and cannot be recorded by hand; `labctl status` lists those"
-            )
-        result = checked_outcome(
-            self.config,
-            values or {},
-            asked=found.proposal.recipe,
-            failed=failed,
-            message=message,
-            actual=actual or {},
-            bounds=bounds or {},
-            by=by,
-        )
-        refuse_wild(result)
-        entries = [Entry("outcome", result.body(), found.id, 1)]
-        if found.decision is None:
-            decision = Decision(verdict="approved", by=by, reason="carried out by hand")
-            entries.insert(0, Entry("decision", decision.body(), found.id, 0))
-        # Both or neither: a decision without its outcome would leave the experiment half recorded.
-        self._append_all(entries)
+        self._append(*settled(self.config, found, verdict, values or {}, by=by, **told))
         return self._state[found.id]
 
     def expert(self, recipe: Recipe, *, because: str = "asked for by a person") -> Experiment:
@@ -263,11 +288,15 @@ class Campaign:
 
     def ended(self) -> Ended | None:
         """Status and reason if the campaign has ended by its own file, or None if it goes on."""
-        return self._why_to_stop(self.config.model.budget.experiments)
+        unfinished = self._waiting() and self._may_start()
+        return None if unfinished else self._why_to_stop(self.config.model.budget.experiments)
 
     def none_left(self) -> Ended:
-        """Status and reason why the last choice found no recipe."""
-        vetoes = bool(self.config.model.advice.vetoes)
+        """Status and reason why the last choice found no recipe, or why one that was chosen cannot start."""
+        if self._waiting() and (why := why_distrusted(self._state)) is not None:
+            return "halted", why
+        advice = self.config.model.advice
+        vetoes = bool(advice.vetoes) and advice.doubt == 0.0
         return why_none_is_left(self.bench.space, self._state, self._keeper, vetoes=vetoes)
 
     def summary(self) -> Summary:
@@ -279,11 +308,48 @@ class Campaign:
     def _validate(self) -> None:
         """Ask, when it is due, how far the surrogate can be trusted; strategies obey the verdict."""
         if self.validates and due(self.config, self._state):
-            self._append("verdict", judge(self.config, self.bench.space, self._state, self.seed))
+            self._append(Entry("verdict", judge(self.config, self.bench.space, self._state, self.seed)))
 
-    def _unfinished(self) -> Experiment | None:
-        """The first experiment that an earlier turn left without its outcome."""
-        return next((e for e in self._state.pending if e.proposal.route == "lane"), None)
+    def _may_start(self) -> bool:
+        """Whether anything may start at all: nobody has asked to stop, and no interlock has tripped."""
+        return self._stop_reason is None and self._state.halt is None
+
+    def _may_propose(self, budget: int) -> int:
+        """How many more experiments may be proposed now."""
+        return 0 if self._why_to_stop(budget) is not None else budget - budgeted(self._state)
+
+    def _waiting(self) -> list[Experiment]:
+        """The experiments without an outcome that are on no lane, in order."""
+        pending = (e for e in self._state.pending if e.proposal.route == "lane")
+        return [e for e in pending if not self._lanes.carries(e.id)]
+
+    def _next_to_start(self, limit: int | None) -> Experiment | None:
+        """The experiment whose turn it is, if a lane is free for it; proposes new ones where none waits."""
+        if not self._may_start():
+            return None
+        for experiment in self._waiting():
+            if experiment.status == "running":
+                self._lanes.ask(experiment)
+        waiting = [e for e in self._waiting() if e.status != "running"]
+        if not waiting and self._lanes.any_free(self._state.suspects):
+            waiting = self._propose_batch(limit)
+        if not waiting or not self._lanes.free(waiting[0].proposal.fidelity, self._state.suspects):
+            return None
+        return waiting[0]
+
+    def _propose_batch(self, limit: int | None) -> list[Experiment]:
+        """Propose as many experiments as the file wants at once, up to so many in all."""
+        proposed: list[Experiment] = []
+        if limit is None or len(self._state) < limit:
+            self._validate()
+        for _ in range(self.config.model.strategy.batch):
+            if (limit is not None and len(self._state) >= limit) or unaffordable(self.config, self._state):
+                break
+            experiment = self._propose("lane")
+            if experiment is None:
+                break
+            proposed.append(experiment)
+        return proposed
 
     def _propose(self, route: str, only: tuple[Recipe, str] | None = None) -> Experiment | None:
         keeper = self._keeper = Keeper(self.bench.limits(), self.bench.space.units)
@@ -293,6 +359,7 @@ class Campaign:
             self._state,
             seed=self.seed,
             allowed=keeper.allows,
+            limits=keeper.limits,
             route=route,
             predict_always=self.predict_always,
             only=only,
@@ -303,109 +370,66 @@ class Campaign:
             return None
         new = {c["hash"]: Entry("surrogate", c) for c in proposed.cards if c["hash"] not in self._state.cards}
         name = experiment_id(len(self._state) + 1)
-        self._append_all([*new.values(), Entry("proposal", proposed.proposal.body(), name, 0)])
+        self._append(*new.values(), Entry("proposal", proposed.proposal.body(), name, 0))
         return self._state[name]
 
     def _review(self, experiment: Experiment) -> Experiment:
         decision = review.by_rule(experiment.proposal, self.bench.space, self.bench.limits())
-        self._append("decision", decision.body(), experiment.id, 0)
+        self._append(Entry("decision", decision.body(), experiment.id, 0))
         return self._state[experiment.id]
 
-    def _dispatch(self, experiment: Experiment) -> Experiment:
-        """Intent into the ledger, act, outcome into the ledger; after a crash, ask before acting."""
-        bench = self.bench.of(experiment.proposal.fidelity)
-        if experiment.status == "running":
-            result = self._ask(experiment, bench)
-        else:
-            number = len(experiment.intents) + 1
-            intent = Intent(
-                key=self._key(experiment, number),
-                instrument=bench.instrument.name,
-                lane="lane-1",
-                time_limit_s=bench.time_limit_s,
-            )
-            self._append("intent", intent.body(), experiment.id, number)
-            result = self._act(self._state[experiment.id], bench)
-        self._append("outcome", result.body(), experiment.id, len(self._state[experiment.id].intents))
-        return self._state[experiment.id]
+    def _start(self, experiment: Experiment) -> bool:
+        """Reserve a lane, write the intent, act; False if it has to wait for what another one holds."""
+        number = len(experiment.intents) + 1
+        job = self._lanes.reserve(experiment, self._key(experiment, number), self._state.suspects)
+        if job is None:
+            return False
+        with self._lanes.cleared_if_it_fails(job):
+            self._append(Entry("intent", job.intent().body(), experiment.id, number))
+            self._act(job)
+        return True
 
-    def _ask(self, experiment: Experiment, bench: Bench) -> Outcome:
-        """What became of an attempt that was under way when a controller died."""
-        source, key = bench.instrument.name, experiment.intents[-1].key
-        self._open_lane(bench)
-        deadline = time.monotonic() + experiment.intents[-1].time_limit_s
-        while True:
-            answer = bench.instrument.ask(key)
-            known = answered(
-                answer, self.config, source=source, quantities=bench.quantities, reads=bench.reads
-            )
-            if known is not None:
-                return known
-            if answer.state == "never":
-                return self._act(experiment, bench)
-            if time.monotonic() > deadline:
-                return outcome(bench.overdue(), self.config, source=source)
-            time.sleep(_ASK_AGAIN_S)
-
-    def _act(self, experiment: Experiment, bench: Bench) -> Outcome:
+    def _act(self, job: Job) -> None:
         """Have the instrument carry out the attempt whose intent was written last."""
+        experiment = self._state[job.experiment]
         # Asked a third time, just before anything moves: the file may have changed since the decision.
         rejection = review.by_rule(experiment.proposal, self.bench.space, self.bench.limits())
-        if rejection.verdict == "rejected":
-            return not_started(rejection.reason)
-        finished = self._open_lane(bench).run(
-            bench.instrument, attempt_of(experiment, experiment.intents[-1], self.config)
-        )
-        result = finished.reading if finished.reading is not None else finished.failure
-        assert result is not None  # noqa: S101 - a lane gives one or the other
-        return outcome(
-            result,
-            self.config,
-            source=bench.instrument.name,
-            quantities=bench.quantities,
-            reads=bench.reads,
-            run=finished.run_uid,
-            seconds=finished.seconds,
-        )
+        if job.refusal is not None:
+            self._lanes.refuse(job, not_started(job.refusal, by="resources"))
+        elif rejection.verdict == "rejected":
+            self._lanes.refuse(job, not_started(rejection.reason))
+        else:
+            self._lanes.start(job, attempt_of(experiment, experiment.intents[-1], self.config))
+
+    def _record(self, arrived: Arrived, *, go_on: bool = True) -> Experiment | None:
+        """Outcome into the ledger, with what it says of its lane; None if there is none yet."""
+        job = arrived.job
+        with self._lanes.cleared_if_it_fails(job):
+            if arrived.never and go_on and self._may_start():
+                self._act(job)
+                return None
+            self._append(*arrived.entries(len(self._state[job.experiment].intents)))
+        self._lanes.clear(job, suspect=arrived.suspect is not None)
+        return None if arrived.outcome is None else self._state[job.experiment]
 
     def _key(self, experiment: Experiment, number: int) -> str:
         return f"{self._state.campaign['token']}/{experiment.id}/{number}" if self._state.campaign else ""
-
-    def _open_lane(self, bench: Bench) -> "Lane":
-        from labctl_drivers.engine import Lane, LaneError  # noqa: PLC0415 - bluesky takes a moment to import
-
-        if self._lane is None:
-            documents = None if self._folder is None else self._folder / "documents.jsonl"
-            self._lane = Lane("lane-1", documents=documents, time_limit_s=self.bench.time_limit_s)
-        self._lane.time_limit_s = bench.time_limit_s
-        try:
-            self._lane.connect(bench.instrument)
-        except LaneError as error:
-            raise RefusedError(f"{error}; the attempt was not started") from error
-        return self._lane
 
     # The ledger, and ending --------------------------------------------------------------------------
 
     def _begin(self) -> None:
         content = self.config.as_json()
         if self._state.campaign is None:
-            self._append("campaign", first_event(self.config, self.bench, self.seed))
+            self._append(Entry("campaign", first_event(self.config, self.bench, self.seed)))
         elif content != self._state.config:
-            self._append("change", {"config": content, "code": code_version()})
+            self._append(Entry("change", {"config": content, "code": code_version()}))
 
-    def _append(
-        self, kind: str, body: Mapping[str, Any], experiment: str | None = None, attempt: int | None = None
-    ) -> None:
-        self._append_all([Entry(kind, body, experiment, attempt)])
-
-    def _append_all(self, entries: Sequence[Entry]) -> None:
+    def _append(self, *entries: Entry) -> None:
         self._state = self._state.extend(self._ledger.append_all(entries))
 
     def _why_to_stop(self, budget: int) -> Ended | None:
         if self._stop_reason is not None:
             return "stopped", self._stop_reason
-        if self._unfinished() is not None:
-            return None
         return why_to_stop(self.config, self._state, budget, now=datetime.now(UTC))
 
     def _summary(self, status: str, why: str) -> Summary:
@@ -413,11 +437,8 @@ class Campaign:
         return summarise(self.config, self._state, status=status, why=why, ledger=path)
 
     def close(self) -> None:
-        """Close the lane and the ledger; safe to call twice."""
-        if self._lane is not None:
-            self._lane.close()
-            self._lane = None
-            self.bench.close()
+        """Close the lanes and the ledger; safe to call twice."""
+        self._lanes.close()
         self._ledger.close()
 
     def __enter__(self) -> Self:

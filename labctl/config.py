@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from labctl import units
 from labctl.advice import Advice
@@ -42,6 +42,20 @@ class Floors(Strict):
     replicate: Number = Field(default=0.05, ge=0, le=0.4)
 
 
+class PluggedConfig(Strict):
+    """An optimiser from outside, whose suggestions the arm ``plugged`` proposes.
+
+    Attributes:
+        optimizer: what makes it, as ``package.module:factory``.
+        modules: folder of the lab's own modules, beside the campaign file; what is installed needs none.
+        options: passed on to the factory by name.
+    """
+
+    optimizer: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    modules: str | None = None
+    options: dict[Name, JsonValue] = Field(default_factory=dict)
+
+
 class StrategyConfig(Strict):
     """How the next experiments are chosen.
 
@@ -55,6 +69,7 @@ class StrategyConfig(Strict):
         neighbours: how many known recipes novelty is measured against.
         replicates: largest share of the experiments that may measure a surprising recipe again.
         fixed: settings that every new proposal has; results with others are learnt from all the same.
+        plugged: an optimiser from outside, for the arm of this name.
     """
 
     initial: Whole = Field(default=8, ge=1, le=10_000)
@@ -66,6 +81,9 @@ class StrategyConfig(Strict):
     replicates: Number = Field(default=0.1, ge=0, le=1)
     fixed: dict[Name, Fixed] = Field(
         default_factory=dict, description="settings of every new proposal; results at others still teach"
+    )
+    plugged: PluggedConfig | None = Field(
+        default=None, description="an optimiser from outside, for the arm of this name"
     )
 
     @field_validator("arms")
@@ -113,6 +131,11 @@ class CampaignModel(RecipesConfig):
     fidelities: dict[Name, FidelityConfig] = Field(
         default_factory=dict, max_length=10, description="cheaper measurements that may stand in for the goal"
     )
+    resources: dict[Name, Annotated[Whole, Field(ge=1)]] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="how many there are of what lanes share, such as slots of a rack",
+    )
     limits: str | None = Field(default=None, description="the lab's hard limits: a file apart from this one")
     strategy: StrategyConfig = StrategyConfig()
     advice: Advice = Advice()
@@ -134,7 +157,7 @@ class CampaignModel(RecipesConfig):
         first = next(goals, None)
         return data if not isinstance(first, str) else {**data, "main": first}
 
-    @field_validator("parameters", "objectives", "mixtures", "fidelities")
+    @field_validator("parameters", "objectives", "mixtures", "fidelities", "resources")
     @classmethod
     def _names_are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
@@ -219,6 +242,10 @@ class CampaignModel(RecipesConfig):
         for arm in self.strategy.arms or {}:
             if arm in FOR_ONE_GOAL and not simple:
                 raise ValueError(f"strategy.arms.{arm}: serves one goal to maximize or minimize; use improve")
+        if ("plugged" in (self.strategy.arms or {})) != (self.strategy.plugged is not None):
+            raise ValueError(
+                "strategy.plugged: is the optimiser of the arm plugged in strategy.arms; give both or neither"
+            )
 
     def _check_fidelities(self) -> None:
         if not self.fidelities:
@@ -282,6 +309,17 @@ class CampaignConfig:
     def limited(self) -> Mapping[str, Objective]:
         """The quantities that have limits to keep."""
         return {n: o for n, o in self.model.objectives.items() if o.limited}
+
+    def instrument(self, fidelity: str | None) -> InstrumentConfig:
+        """The instrument of a fidelity; None for the one that counts."""
+        return self.model.instrument if fidelity is None else self.model.fidelities[fidelity].instrument
+
+    @property
+    def lanes(self) -> int:
+        """How many experiments may run side by side."""
+        return max(
+            i.lanes for i in (self.model.instrument, *(f.instrument for f in self.model.fidelities.values()))
+        )
 
     @property
     def sign(self) -> float:

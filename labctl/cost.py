@@ -2,12 +2,9 @@
 
 from labctl.budget import CostConfig
 from labctl.config import CampaignConfig
-from labctl.proposal import Outcome
+from labctl.proposal import NOT_STARTED, Outcome
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import Recipe
-
-_NOT_STARTED = "limits"
-"""The stage of an outcome whose attempt was forbidden before anything moved."""
 
 
 def cost_of(config: CampaignConfig, experiment: Experiment) -> float:
@@ -24,7 +21,7 @@ def attempts_cost(price: CostConfig, experiment: Experiment) -> float:
 
 def attempt_cost(price: CostConfig, recipe: Recipe, outcome: Outcome) -> float:
     """What one attempt cost."""
-    if outcome.stage == _NOT_STARTED:
+    if outcome.stage in NOT_STARTED:
         return 0.0
     used = sum(each * float(recipe[name]) for name, each in price.of.items() if name in recipe)
     return price.each + price.hour * (outcome.seconds or 0.0) / 3600.0 + used

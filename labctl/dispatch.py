@@ -15,7 +15,7 @@ from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKi
 _T = TypeVar("_T")
 CANNOT_TELL = (
     "the controller died while this attempt was under way and the instrument cannot say what became of it; "
-    "look at the sample; the controller will not try this recipe again"
+    "look at the sample and say with `labctl settle` what became of it; until then this recipe is left alone"
 )
 
 
@@ -81,14 +81,14 @@ def outcome(
     )
 
 
-def not_started(reason: str) -> Outcome:
-    """What is recorded of an attempt that the lab's hard limits forbade at the last moment."""
+def not_started(reason: str, *, by: str = "limits") -> Outcome:
+    """What is recorded of an attempt that the lab's limits, or its resources, forbade at the last moment."""
     return Outcome(
         status="failed",
         kind=FailureKind.ABORTED,
-        stage="limits",
+        stage=by,
         message=f"not started: {reason}",
-        source="limits",
+        source=by,
     )
 
 

@@ -4,18 +4,20 @@ import csv
 import io
 import itertools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from labctl.config import CampaignConfig
+from labctl.cost import cost_of
 from labctl.errors import RequestError
 from labctl.files import write_whole
 from labctl.instrument import TARGET
 from labctl.proposal import Outcome
 from labctl.space.parameters import NUMERIC, Parameter
-from labctl.state import Experiment
+from labctl.state import Experiment, Settlement
 from labctl.view import View
 from labctl_drivers.protocol import Recipe
 
@@ -39,8 +41,8 @@ class Column:
     cell: Callable[[Experiment], Cell]
 
 
-def as_record(experiment: Experiment) -> dict[str, Any]:
-    """Everything the ledger says of one experiment, as plain JSON types."""
+def as_record(experiment: Experiment, config: CampaignConfig | None = None) -> dict[str, Any]:
+    """Everything the ledger says of one experiment, as plain JSON types; with a config, also its cost."""
     proposal, outcome = experiment.proposal, experiment.outcome
     attempts = itertools.zip_longest(experiment.intents, experiment.outcomes)
     return {
@@ -72,6 +74,7 @@ def as_record(experiment: Experiment) -> dict[str, Any]:
                 "attempt": number,
                 "intent": None if intent is None else intent.body(),
                 "outcome": None if result is None else result.body(),
+                "settled": next((_settled(s) for s in experiment.settled if s.attempt == number), None),
             }
             for number, (intent, result) in enumerate(attempts, start=1)
         ],
@@ -84,8 +87,19 @@ def as_record(experiment: Experiment) -> dict[str, Any]:
         "data": proposal.data,
         "code": proposal.code,
         "seed": proposal.seed,
+        **({} if config is None else {"cost": _cost(config, experiment)}),
         "cpu_seconds": proposal.cpu_seconds,
         "result_hash": experiment.result_hash or None,
+    }
+
+
+def _settled(settlement: Settlement) -> dict[str, Any]:
+    """Who settled an attempt and when, and the outcome that it had before."""
+    return {
+        "verdict": settlement.verdict,
+        "by": settlement.by,
+        "at": settlement.at,
+        "before": settlement.before.body(),
     }
 
 
@@ -116,7 +130,7 @@ def as_records(view: View) -> dict[str, Any]:
         "ledger": str(view.ledger),
         "events": state.seq,
         "head": state.head,
-        "experiments": [as_record(e) for e in state],
+        "experiments": [as_record(e, config) for e in state],
     }
 
 
@@ -204,7 +218,20 @@ def _columns(view: View) -> list[Column]:
         Column("stage", "text", lambda e: _of_last(e, "stage")),
         Column("message", "text", lambda e: _of_last(e, "message")),
     ]
+    if _priced(config):
+        columns.append(Column("cost", "number", lambda e: _cost(config, e)))
     return _unlike([*columns, *_ABOUT])
+
+
+def _priced(config: CampaignConfig) -> bool:
+    fidelities = (None, *config.model.fidelities)
+    return any(config.instrument(fidelity).cost is not None for fidelity in fidelities)
+
+
+def _cost(config: CampaignConfig, experiment: Experiment) -> float | None:
+    """What all its attempts cost; None without a price, and where it is no number."""
+    cost = cost_of(config, experiment) if _priced(config) else math.nan
+    return cost if math.isfinite(cost) else None
 
 
 _ABOUT = (

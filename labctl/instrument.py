@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from labctl.budget import CostConfig, seconds_in
 from labctl.objective import Objective
 from labctl.registry import INSTRUMENTS
-from labctl.space.parameters import Strict
+from labctl.space.parameters import Strict, Whole
 
 TARGET = "target"
 """What the fidelity is called that counts, where it has to be called something."""
@@ -27,6 +27,23 @@ def one_of(known: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _plain(value: object, place: str) -> object:
+    """An option as JSON holds it; infinity, which JSON has not, by its name."""
+    if isinstance(value, dict):
+        return {str(name): _plain(one, f"{place}.{name}") for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, f"{place}.{i}") for i, one in enumerate(value)]
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and not math.isnan(value) and value != -math.inf:
+        return "inf" if value == math.inf else value
+    if value is None:
+        raise ValueError(f"{place} is empty; give it a value, or remove it")
+    raise ValueError(
+        f"{place} is {value!r}, but must be a number, a text, true or false, a list or a mapping"
+    )
+
+
 InstrumentKind = Annotated[str, one_of(INSTRUMENTS), Field(json_schema_extra={"enum": list(INSTRUMENTS)})]
 
 
@@ -34,10 +51,14 @@ class InstrumentConfig(Strict):
     """What carries the experiments out.
 
     ``replay`` answers from a historical table, ``furnace`` is a simulated furnace with a hardness tester,
-    ``hand`` is a person who uses ``labctl propose`` and ``labctl record``.
+    ``devices`` are Bluesky objects of the lab's own and ``plan`` is a Bluesky plan of theirs, ``hand`` is a
+    person who uses ``labctl propose`` and ``labctl record``.
     """
 
     kind: InstrumentKind
+    lanes: Whole = Field(
+        default=1, ge=1, le=64, description="how many such instruments work side by side, each on a lane"
+    )
     dataset: str | None = Field(
         default=None,
         description="replay: a name from `labctl datasets list`, or a card (.yaml) beside this file",
@@ -46,7 +67,9 @@ class InstrumentConfig(Strict):
         default="draw",
         description="replay: draw one of a recipe's rows as it was measured, or take their mean",
     )
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="the instrument's own settings; which there are depends on its kind"
+    )
     time_limit: str = Field(
         default="1 hour", description="longest that one experiment may take, with its unit"
     )
@@ -55,11 +78,12 @@ class InstrumentConfig(Strict):
 
     @field_validator("options", mode="before")
     @classmethod
-    def _infinity_by_name(cls, value: object) -> object:
-        # JSON, which the ledger is written in, has no infinity; the bench makes one of the word again.
-        if not isinstance(value, dict):
-            return value
-        return {k: "inf" if isinstance(v, float) and v == math.inf else v for k, v in value.items()}
+    def _options_are_plain(cls, value: object) -> object:
+        return (
+            {name: _plain(one, str(name)) for name, one in value.items()}
+            if isinstance(value, dict)
+            else value
+        )
 
     @field_validator("time_limit")
     @classmethod
@@ -73,6 +97,10 @@ class InstrumentConfig(Strict):
             raise ValueError("a replay needs dataset: a name from `labctl datasets list` or a card file")
         if self.kind != "replay" and self.dataset:
             raise ValueError(f"dataset is for kind: replay, and this is kind: {self.kind}; remove it")
+        if self.lanes > 1 and self.kind in ("replay", "hand"):
+            raise ValueError(
+                f"lanes are for instruments that take their time, and this is {self.kind}; remove them"
+            )
         return self
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x6C616263  # "labc": tells a ledger from any other SQLite file
 FORMAT = 1
 _PATIENCE_S = 0.2
+UNREADABLE = (sqlite3.Error, UnicodeError)
+"""What reading a damaged file raises; where its schema is no text, sqlite3 fails while it words its error."""
 
 _EVENT = """CREATE TABLE event(
     seq INTEGER PRIMARY KEY,
@@ -128,7 +130,10 @@ def is_blank(connection: sqlite3.Connection) -> bool:
 
 def altered(connection: sqlite3.Connection) -> str | None:
     """What of the table or its guards is not as it was made, or None."""
-    found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+    try:
+        found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+    except UNREADABLE as error:
+        return f"what it says of its table of events cannot be read ({error})"
     if _EVENT not in found:
         return "its table of events was replaced"
     if not found.issuperset(_SCHEMA):
@@ -138,7 +143,7 @@ def altered(connection: sqlite3.Connection) -> str | None:
     return None
 
 
-def unusable(path: Path, error: sqlite3.Error) -> RequestError:
+def unusable(path: Path, error: Exception) -> RequestError:
     """What to tell a person about a file that SQLite cannot open."""
     if isinstance(error, sqlite3.OperationalError):
         return RequestError(f"cannot be opened as a ledger ({error}); check the path and the disk", file=path)

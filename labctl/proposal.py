@@ -125,12 +125,21 @@ class Decision(Written):
 
 
 class Intent(Written):
-    """Written before an instrument is told to start, so that a crash leaves a trace to ask after."""
+    """Written before an instrument is told to start, so that a crash leaves a trace to ask after.
+
+    Attributes:
+        key: by which the instrument remembers the attempt.
+        instrument: its name.
+        lane: that it is carried out on.
+        time_limit_s: how long it may take.
+        needs: what it takes of the resources that lanes share, until it has its outcome.
+    """
 
     key: str
     instrument: str
     lane: str
     time_limit_s: float
+    needs: dict[str, int] | None = None
 
 
 class Interval(Written):
@@ -168,6 +177,70 @@ class Outcome(Written):
     run: str | None = None
     seconds: float | None = None
     source: str
+
+
+class Halt(Written):
+    """An interlock tripped; nothing starts any more until a person resumes the campaign.
+
+    Attributes:
+        lane: on which the attempt ran.
+        instrument: its name.
+        reason: the interlock and what it said.
+    """
+
+    lane: str
+    instrument: str
+    reason: str
+
+
+class Suspect(Written):
+    """A device can no longer be trusted to do what it is told; its lane stops until a person resumes it.
+
+    Attributes:
+        lane: that stops.
+        instrument: its name.
+        reason: what it did, or did not do.
+        key: of the attempt, which may still be using what it took.
+        needs: what it took.
+    """
+
+    lane: str
+    instrument: str
+    reason: str
+    key: str
+    needs: dict[str, int] | None = None
+
+
+class Resume(Written):
+    """A person has looked, and lets the campaign go on.
+
+    Attributes:
+        by: who.
+        because: what was found and done.
+    """
+
+    by: str
+    because: str
+
+
+class Settled(Written):
+    """What a person found became of an attempt of which the controller could not tell.
+
+    Attributes:
+        verdict: it was measured, it failed, or it never used up a sample and may be tried again.
+        outcome: stands in place of the one that was unknown.
+        by: who says so.
+    """
+
+    verdict: Literal["measured", "failed", "never"]
+    outcome: Outcome
+    by: str
+
+
+NEVER = "never"
+"""The stage of an attempt of which a person says that it never used up a sample."""
+NOT_STARTED = ("limits", "guard", "interlock", "lane", "queue", "resources", NEVER)
+"""Stages of outcomes whose attempt moved nothing, and which cost nothing."""
 
 
 def canonical_json(value: object) -> str:

@@ -2,15 +2,52 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from labctl.config import CampaignConfig
+from labctl.dispatch import refuse_wild
 from labctl.errors import RequestError
-from labctl.proposal import Interval, Outcome
+from labctl.ledger import Entry
+from labctl.proposal import Decision, Interval, Outcome
 from labctl.space.parameters import reached_problem
+from labctl.state import Experiment
 from labctl_drivers.protocol import FailureKind, Recipe, Setting
 
 _AS_ASKED = 2e-6
 """A setting this close, relatively, is the one that was asked for, as a sheet shows it with six digits."""
+
+
+def recorded(
+    config: CampaignConfig,
+    experiment: Experiment,
+    values: Mapping[str, float],
+    *,
+    by: str,
+    **told: Any,  # noqa: ANN401 - see below
+) -> list[Entry]:
+    """The events by which a person records an experiment; ``told`` is as in :func:`checked_outcome`.
+
+    Raises:
+        RequestError: it has a result already, is not for a person to record, or a value is unusable.
+    """
+    if experiment.status in ("measured", "failed"):
+        raise RequestError(
+            f"{experiment.id} has its result already; a result that was recorded stays as it is",
+            key="EXPERIMENT",
+        )
+    if experiment.status not in ("proposed", "approved") or experiment.proposal.route != "hand":
+        raise RequestError(
+            f"{experiment.id} is {experiment.status} and cannot be recorded by hand; `labctl status` lists "
+            "those that can"
+        )
+    result = checked_outcome(config, values, asked=experiment.proposal.recipe, by=by, **told)
+    refuse_wild(result)
+    entries = [Entry("outcome", result.body(), experiment.id, len(experiment.outcomes) + 1)]
+    if experiment.decision is None:
+        decision = Decision(verdict="approved", by=by, reason="carried out by hand")
+        entries.insert(0, Entry("decision", decision.body(), experiment.id, 0))
+    # Both or neither: a decision without its outcome would leave the experiment half recorded.
+    return entries
 
 
 def checked_outcome(

@@ -14,6 +14,7 @@ STRATEGIES: Mapping[str, str] = {
     "optimism": "labctl.strategies.optimism:Optimism",
     "thompson": "labctl.strategies.thompson:Thompson",
     "knowledge_gradient": "labctl.strategies.knowledge_gradient:KnowledgeGradient",
+    "plugged": "labctl.strategies.plugged:Plugged",
     "explore": "labctl.strategies.explore:Explore",
     "gaps": "labctl.strategies.gaps:Gaps",
     "novelty": "labctl.strategies.novelty:Novelty",

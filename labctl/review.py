@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from labctl.proposal import Decision, Proposal
 from labctl.space import Space
+from labctl.space.hard_limits import within_limits
+from labctl.space.parameters import ends
 from labctl.state import CampaignState
+from labctl.strategies.candidates import DRAWS, drawn
 from labctl_drivers.limits import Limits
 from labctl_drivers.protocol import Recipe
 
@@ -57,11 +62,42 @@ def why_none_is_left(
         keeper: that was asked for the last proposal.
         vetoes: whether there are recipes that people speak against.
     """
-    if keeper.limits is None or keeper.refusal is None:
-        if not len(state):
-            loosen = "advice.vetoes or the laws" if vetoes else "the laws"
-            return "exhausted", f"no recipe was found that may be proposed; loosen {loosen} of the campaign"
-        return "exhausted", f"every candidate{' that no veto speaks against' if vetoes else ''} was tried"
-    if space.pool is not None and len(state):
-        return "exhausted", f"every candidate that {keeper.limits.path.name} allows was tried"
-    return "halted", f"the lab's hard limits in {keeper.limits.path} leave no recipe ({keeper.refusal})"
+    limits, tried = keeper.limits, len(state) > 0
+    if limits is not None and (
+        keeper.refusal is not None or within_limits(space, limits).strict is not space
+    ):
+        why = _why_limits_leave_none(space, keeper, limits, tried=tried)
+        if why is not None:
+            return "halted", f"the lab's hard limits in {limits.path} {why}"
+        open_to = f" that {limits.path.name} allows{' and' if vetoes else ''}"
+    else:
+        open_to = " that" if vetoes else ""
+    if not tried:
+        loosen = "advice.vetoes or the laws" if vetoes else "the laws"
+        return "exhausted", f"no recipe was found that may be proposed; loosen {loosen} of the campaign"
+    return "exhausted", f"every candidate{open_to}{' no veto speaks against' if vetoes else ''} was tried"
+
+
+def _why_limits_leave_none(space: Space, keeper: Keeper, limits: Limits, *, tried: bool) -> str | None:
+    """That hard limits leave no recipe, or that none was found, with a reason; None where they allow some."""
+    if space.pool is not None:
+        return None if tried else f"leave no recipe ({keeper.refusal})"
+    room = within_limits(space, limits).strict
+    if room is None:
+        return f"leave no recipe ({_proof(space, limits)})"
+    if any(keeper.allows(recipe) for recipe in drawn(room, DRAWS, np.random.default_rng(0))):
+        return None
+    why = keeper.refusal or "with all that it forbids, and the laws of the campaign"
+    return f"may leave a recipe, but none was found in {DRAWS:,} draws ({why})"
+
+
+def _proof(space: Space, limits: Limits) -> str:
+    """Which limit leaves nothing, in words."""
+    for name, unit in space.units.items():
+        low, high = ends(space.numeric(name))
+        if name in space.fixed:
+            low = high = float(space.fixed[name])
+        why = limits.forbids_all(name, low, high, unit)
+        if why is not None:
+            return why
+    return "what it allows and what it forbids, taken together"

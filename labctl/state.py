@@ -10,10 +10,40 @@ from rpds import HashTrieMap
 
 from labctl.errors import RefusedError
 from labctl.ledger import GENESIS, Event
-from labctl.proposal import Decision, Intent, Outcome, Proposal, recipe_key
+from labctl.proposal import (
+    NEVER,
+    Decision,
+    Halt,
+    Intent,
+    Outcome,
+    Proposal,
+    Resume,
+    Settled,
+    Suspect,
+    recipe_key,
+)
 from labctl_drivers.protocol import FailureKind, Recipe
 
 Status = Literal["proposed", "approved", "running", "measured", "failed", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a person said of an attempt in place of what the controller knew.
+
+    Attributes:
+        attempt: its number.
+        verdict: measured, failed, or never begun.
+        by: who said so.
+        at: UTC, when it was written.
+        before: the outcome that it supersedes.
+    """
+
+    attempt: int
+    verdict: str
+    by: str
+    at: str
+    before: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +55,8 @@ class Experiment:
         proposed -> approved -> running -> measured
             |                    ^   |
             v                    |   v
-         rejected                +- failed (tried again where the kind of failure allows)
+         rejected                +- failed (tried again where the kind of failure allows, or where
+                                            a person says that an unknown attempt never began)
 
     Attributes:
         id: such as ``e0007``.
@@ -39,6 +70,8 @@ class Experiment:
         started_at: UTC, when the first intent was written, before anything moved.
         ended_at: UTC, when the last outcome was written; ``ended_seq`` is that event's number.
         result_hash: hash of the event that holds the last outcome.
+        settled: what people said of attempts of which the controller could not tell; ``outcomes`` holds the
+            outcomes that they gave.
     """
 
     id: str
@@ -54,19 +87,20 @@ class Experiment:
     intents: tuple[Intent, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     result_hash: str = ""
+    settled: tuple[Settlement, ...] = ()
 
     @property
     def outcome(self) -> Outcome | None:
-        """The last outcome."""
-        return self.outcomes[-1] if self.outcomes else None
+        """The last outcome; None where there is none, or where the attempt never began."""
+        return self.outcomes[-1] if self.outcomes and self.outcomes[-1].stage != NEVER else None
 
     @property
     def status(self) -> Status:
         """Where the experiment stands."""
         if len(self.intents) > len(self.outcomes):
             return "running"
-        if self.outcomes:
-            return self.outcomes[-1].status
+        if self.outcome is not None:
+            return self.outcome.status
         if self.decision is None:
             return "proposed"
         return "approved" if self.decision.verdict == "approved" else "rejected"
@@ -81,6 +115,11 @@ class Experiment:
     def finished(self) -> bool:
         """Whether it has an outcome, or never will."""
         return self.status in ("measured", "failed", "rejected")
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether nobody can say what became of its sample, so that a person has to."""
+        return self.status == "failed" and self.outcomes[-1].kind == FailureKind.UNKNOWN
 
     def attempts_failed_by(self, kind: FailureKind) -> int:
         """How many attempts ended with this kind of failure."""
@@ -100,6 +139,8 @@ class CampaignState:
         faults: how many experiments with a recipe ended in an instrument fault.
         cards: hashes of the surrogate cards that the ledger holds.
         verdict: the last verdict on the surrogate, where there is one.
+        halt: why nothing may start until a person resumes the campaign; None if it may.
+        suspects: by lane, why it has stopped until a person resumes the campaign.
         seq, head: number and hash of the last event seen.
     """
 
@@ -111,6 +152,8 @@ class CampaignState:
     faults: "HashTrieMap[str, int]" = HashTrieMap()  # noqa: RUF009 - immutable
     cards: "HashTrieMap[str, None]" = HashTrieMap()  # noqa: RUF009 - immutable
     verdict: dict[str, Any] | None = None
+    halt: Halt | None = None
+    suspects: "HashTrieMap[str, Suspect]" = HashTrieMap()  # noqa: RUF009 - immutable
     seq: int = 0
     head: str = GENESIS
 
@@ -259,6 +302,37 @@ def _outcome(state: CampaignState, event: Event) -> CampaignState:
     return _with(state, ended)
 
 
+def _settled(state: CampaignState, event: Event) -> CampaignState:
+    experiment = state[str(event.experiment)]
+    told = Settled.model_validate_json(event.body)
+    *others, before = experiment.outcomes
+    settlement = Settlement(len(others) + 1, told.verdict, told.by, event.time, before)
+    ended = replace(
+        experiment,
+        outcomes=(*others, told.outcome),
+        settled=(*experiment.settled, settlement),
+        ended_at=event.time,
+        ended_seq=event.seq,
+        result_hash=event.hash,
+    )
+    return _with(state, ended)
+
+
+def _halt(state: CampaignState, event: Event) -> CampaignState:
+    # The first reason stands: what came after it may only be its consequence.
+    return replace(state, halt=state.halt or Halt.model_validate_json(event.body))
+
+
+def _suspect(state: CampaignState, event: Event) -> CampaignState:
+    suspect = Suspect.model_validate_json(event.body)
+    return replace(state, suspects=state.suspects.insert(suspect.lane, suspect))
+
+
+def _resume(state: CampaignState, event: Event) -> CampaignState:
+    Resume.model_validate_json(event.body)
+    return replace(state, halt=None, suspects=HashTrieMap())
+
+
 def _with(state: CampaignState, experiment: Experiment) -> CampaignState:
     unfinished, tried = state.unfinished.discard(experiment.number), state.tried
     if not experiment.finished or state.retry_allowed(experiment):
@@ -297,4 +371,8 @@ _APPLY = {
     "decision": _decision,
     "intent": _intent,
     "outcome": _outcome,
+    "settled": _settled,
+    "halt": _halt,
+    "suspect": _suspect,
+    "resume": _resume,
 }

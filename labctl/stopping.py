@@ -10,7 +10,7 @@ from labctl.cost import attempts_cost, awaited, next_cost, spent
 from labctl.front import front
 from labctl.plural import counted
 from labctl.proposal import Predicted
-from labctl.scores import best_steps, keeps_limits, off_recipe_value, value_of
+from labctl.scores import best_steps, keeps_limits, off_recipe_value, results, standing
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
 
@@ -29,11 +29,32 @@ def why_to_stop(
         now: against which the time budget is held; the last event's time unless given.
     """
     return (
-        _spent_budget(config, state, budget)
+        why_halted(config, state)
+        or _spent_budget(config, state, budget)
         or _spent_more(config, state, budget, now)
         or next((why for rule in config.model.stop if (why := _by_rule(rule, config, state))), None)
         or _in_a_row(config, state)
     )
+
+
+def why_halted(config: CampaignConfig, state: CampaignState) -> Ended | None:
+    """Status and reason if nothing may start before a person has looked, or None."""
+    if state.halt is not None:
+        halt = state.halt
+        return "halted", f"{halt.instrument} was stopped by interlock {halt.reason}; {_GO_ON}"
+    for fidelity in (None, *config.model.fidelities):
+        lanes = [f"lane-{k}" for k in range(1, config.instrument(fidelity).lanes + 1)]
+        if all(lane in state.suspects for lane in lanes):
+            return "halted", str(why_distrusted(state))
+    return None
+
+
+def why_distrusted(state: CampaignState) -> str | None:
+    """Which lanes have stopped because nobody can trust their devices, in one sentence, or None."""
+    if not state.suspects:
+        return None
+    told = [f"{s.instrument} on {lane} is suspect ({s.reason})" for lane, s in sorted(state.suspects.items())]
+    return f"{'; '.join(told)}; {_GO_ON}"
 
 
 def budgeted(state: CampaignState) -> int:
@@ -124,7 +145,7 @@ def _stagnates(config: CampaignConfig, state: CampaignState, most: int) -> str |
     since = stagnation(config, state)
     if since < most:
         return None
-    if config.limited and not any(keeps_limits(config, e) for e in state.measured):
+    if config.limited and not any(keeps_limits(config, e) for e in results(config, state)):
         return f"none of the {counted(since, 'result')} keeps the limits on outcomes"
     what = "none of them better than the best" if len(config.goals) == 1 else "none of them on the front"
     return f"the last {counted(since, 'result')} brought nothing new, {what}"
@@ -138,8 +159,7 @@ def stagnation(config: CampaignConfig, state: CampaignState) -> int:
     if len(config.goals) > 1:
         last = max((state[c.experiment].number for c in front(config, state)), default=0)
     else:
-        goal, _ = config.goal
-        steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
+        steps = best_steps(config, standing(config, state))
         last = steps[-1][0].number if steps else 0
     return sum(e.number > last for e in state.measured)
 
@@ -162,7 +182,7 @@ def promises(
     chances: list[float] = []
     if len(config.goals) > 1:
         return chances
-    steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
+    steps = best_steps(config, standing(config, state))
     done = _done(state)
     for experiment in reversed(done if since is None else state.measured[len(state.measured) - since :]):
         proposal = experiment.proposal
@@ -218,13 +238,13 @@ def _done(state: CampaignState) -> list[Experiment]:
 
 def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
     """Whether an experiment is as good as the budget's target, or as near to the goal's own as it says."""
-    target, (goal, objective) = config.model.budget.target, config.goal
+    target, (_, objective) = config.model.budget.target, config.goal
     if target is None:
         return False
     wanted = target.value * (units.factor(target.unit, objective.unit) or 1.0)
-    values = [value_of(e, goal) for e in state.measured if keeps_limits(config, e)]
+    values = [value for e, value in standing(config, state) if keeps_limits(config, e)]
     least = objective.direction * wanted
-    return any(config.worth(value) >= least for value in values if value is not None)
+    return any(config.worth(value) >= least for value in values)
 
 
 def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
@@ -241,6 +261,7 @@ def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
     return count
 
 
+_GO_ON = "look at it, and then `labctl resume CAMPAIGN.yaml --by NAME --because TEXT`"
 _FIRST = "e0001"
 _ROUNDING = 1e-9
 """Costs that add up to the budget but for rounding still fit."""

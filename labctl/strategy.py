@@ -24,6 +24,7 @@ from labctl.strategies.surrogate import Surrogates, kind_for
 from labctl.surprises import Surprise, surprises
 from labctl.turn import load, turn, turns_of
 from labctl.widening import widening
+from labctl_drivers.limits import Limits
 from labctl_drivers.protocol import Recipe
 
 
@@ -52,6 +53,7 @@ def propose(
     only: tuple[Recipe, str] | None = None,
     repeatable: Callable[[Recipe], bool] = lambda _recipe: True,
     offers: Offers = lambda _fidelity, _recipe: True,
+    limits: Limits | None = None,
 ) -> Proposed | None:
     """Choose the next experiment, or None if no candidate is left.
 
@@ -69,6 +71,7 @@ def propose(
         only: a person's own recipe and reason, which needs no choosing.
         repeatable: whether measuring a recipe again can say anything new.
         offers: whether a fidelity, by its name, can measure a recipe at all.
+        limits: of the lab, to draw recipes within them; ``allowed`` has the last word.
     """
     started = time.process_time()
     objectives = list(config.model.objectives)
@@ -106,6 +109,10 @@ def propose(
         belief=belief(config.model.advice, space, len(known.X_labelled)),
         ground=stood,
         verdict=standing(state),
+        plugged=config.model.strategy.plugged,
+        folder=config.path.parent,
+        experiments=state,
+        limits=limits,
     )
     if only is not None:
         expert = _Written("expert", None, None, widened, route, predict=True)
@@ -160,6 +167,9 @@ _RESTS_ON_IT = (
 """How the names of scores begin that rest on a prediction, which is then written down with them."""
 _HARDLY_IN_QUESTION = 0.95
 """From this chance of a sample on, the reason of a proposal does not mention it."""
+_OF_FEW = {2: 6.48, 3: 2.20, 4: 1.62}
+"""How much wider a 95 % interval is whose scale was estimated from so few results: Student's t with one
+degree of freedom less, over the normal's 1.96. From five on the surrogate's own record decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +208,10 @@ class _Written:
             shares=None if self.shares is None else {n: round(v, 6) for n, v in self.shares.of.items()},
             evidence=None if self.shares is None else self.shares.because,
             domain=None if stood is None else stood.stamp(choice.recipe),
-            predictions={name: self._wide(p) for name, p in predictions.items()},
+            predictions={
+                name: self._wide(p, len(situation.knowledge.results[name].y))
+                for name, p in predictions.items()
+            },
             acquisition=choice.acquisition,
             value=choice.value,
             alternatives=tuple(choice.alternatives),
@@ -218,12 +231,13 @@ class _Written:
             return because
         return f"{because}; {chance:.0%} chance of a sample"
 
-    def _wide(self, predicted: Predicted) -> Predicted:
+    def _wide(self, predicted: Predicted, results: int) -> Predicted:
         factor = max(self.widened, 1.0)
+        spread = factor * _OF_FEW.get(results, 1.0)
         return predicted.model_copy(
             update={
-                "sd": predicted.sd * factor,
-                "noise_sd": predicted.noise_sd * factor,
+                "sd": predicted.sd * spread,
+                "noise_sd": predicted.noise_sd * spread,
                 "widened": round(factor, 6),
             }
         )

@@ -10,7 +10,19 @@ from labctl.advice import veto_of
 from labctl.config import CampaignConfig
 from labctl.cost import cost_of, spent
 from labctl.front import Compromise, front
-from labctl.scores import Scored, breaks_limits, keeps_limits, off_recipe_value, scored, value_of
+from labctl.scores import (
+    End,
+    Scored,
+    bound_in_words,
+    breaks_limits,
+    ends,
+    keeps_limits,
+    may_be_better,
+    off_recipe_value,
+    results,
+    scored,
+    standing,
+)
 from labctl.state import CampaignState, Experiment
 from labctl.surprises import Surprise, surprises
 from labctl_drivers.protocol import Setting
@@ -18,12 +30,23 @@ from labctl_drivers.protocol import Setting
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best single measurement of the goal, at the recipe that was really made."""
+    """The best single result of the goal, at the recipe that was really made.
+
+    Attributes:
+        recipe: the settings that were reached.
+        value: what was measured, or the bound of a censored result, which counts as no more than that.
+        unit: of the value.
+        experiment: its id.
+        bound: what the value is where it is a bound, such as ``at least``; None where it was measured.
+        rivals: how many other censored results may be better still, for all that is known.
+    """
 
     recipe: dict[str, Setting]
     value: float
     unit: str
     experiment: str
+    bound: str | None = None
+    rivals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +104,22 @@ class Summary:
 
     Attributes:
         measured, failed: experiments that count; ``stand_ins`` are those that a cheaper fidelity carried out.
-        beyond_limits: how many of the measured ones break a limit on an outcome.
-        limits_unknown: how many more of them lack a quantity that has a limit.
-        best: among the measured experiments that keep every limit.
+        censored: how many more results have bounds, by which they count.
+        beyond_limits: how many results, measured or censored, break a limit on an outcome.
+        limits_unknown: of how many more of them that cannot be told.
+        ends: bounds that several results lie beyond.
+        best: among the results that keep every limit.
         better_off_recipe: the best result of a recipe that nobody asked for, where it is better than that.
         front: with several goals, the results that no other result beats in all of them.
-        cost: what all attempts have cost; None without a price. ``cost_budget`` is what they may.
+        cost: what all attempts have cost; None without a price, and where it is beyond all numbers.
+        cost_budget: what they may cost.
         cheaper: what each cheaper fidelity has given.
         vetoed: what came of vetoed recipes that were tried all the same; None if none was.
         evidence: what decided on the shares of the arms when the last experiment was proposed.
         widened: factor in the last prediction that was written; 1 for none.
+        halted: the interlock that halted the campaign until a person resumes it, with lane and instrument.
+        suspects: instruments that nobody can trust until a person resumes the campaign, with their lanes.
+        unsettled: experiments of which nobody can say what became of the sample, until a person does.
     """
 
     campaign: str
@@ -100,8 +129,10 @@ class Summary:
     measured: int
     failed: dict[str, int]
     stand_ins: int
+    censored: int
     beyond_limits: int
     limits_unknown: int
+    ends: tuple[End, ...]
     waiting: int
     rejected: int
     best: Best | None
@@ -115,6 +146,9 @@ class Summary:
     vetoed: VetoedTried | None
     evidence: str | None
     widened: float
+    halted: dict[str, Any] | None
+    suspects: tuple[dict[str, Any], ...]
+    unsettled: tuple[str, ...]
     surprises: tuple[Surprise, ...]
     cpu_seconds: float
     ledger: str | None
@@ -141,8 +175,10 @@ def summarise(
         measured=len(state.measured),
         failed=dict(sorted(failed.items())),
         stand_ins=len(state.stand_ins),
-        beyond_limits=(broken := sum(breaks_limits(config, e) for e in state.measured)),
-        limits_unknown=sum(not keeps_limits(config, e) for e in state.measured) - broken,
+        censored=len(told := results(config, state)) - len(state.measured),
+        beyond_limits=(broken := sum(breaks_limits(config, e) for e in told)),
+        limits_unknown=sum(not keeps_limits(config, e) for e in told) - broken,
+        ends=ends(config, state),
         waiting=len(state.pending),
         rejected=statuses["rejected"],
         best=found,
@@ -150,12 +186,15 @@ def summarise(
         front=front(config, state),
         calibration=calibration(scored(config, state)),
         verdict=None if state.verdict is None else dict(state.verdict),
-        cost=None if config.model.instrument.cost is None else round(spent(config, state), 6),
+        cost=_cost(config, state),
         cost_budget=config.model.budget.cost,
         cheaper=_cheaper(config, state),
         vetoed=_vetoed(config, state),
         evidence=next((e.proposal.evidence for e in reversed(list(state)) if e.proposal.evidence), None),
         widened=_widened(config, state),
+        halted=None if state.halt is None else state.halt.body(),
+        suspects=tuple(suspect.body() for _, suspect in sorted(state.suspects.items())),
+        unsettled=tuple(e.id for e in state if e.unsettled),
         surprises=surprises(config, state),
         cpu_seconds=round(sum(e.proposal.cpu_seconds for e in state), 3),
         ledger=ledger,
@@ -165,25 +204,38 @@ def summarise(
 
 
 def best(config: CampaignConfig, state: CampaignState) -> Best | None:
-    """The best measurement of the goal so far that keeps every limit; the earliest of equals."""
-    goal, _ = config.goal
-    return _best_of(config, [(value_of(e, goal), e) for e in state.measured])
+    """The best result of the goal so far that keeps every limit; the earliest of equals."""
+    return _best_of(config, standing(config, state), results(config, state))
 
 
 def _better(config: CampaignConfig, state: CampaignState, than: Best | None) -> Best | None:
     goal, _ = config.goal
-    found = _best_of(config, [(off_recipe_value(e, goal), e) for e in state.failed])
-    if found is None or (than is not None and config.worth(found.value) <= config.worth(than.value)):
-        return None
-    return found
+    values = [(e, v) for e in state.failed if (v := off_recipe_value(e, goal)) is not None]
+    found = _best_of(config, values)
+    if found is None or than is None:
+        return found
+    # Beside a bound nobody can say which of the two is better.
+    return found if than.bound is None and config.worth(found.value) > config.worth(than.value) else None
 
 
-def _best_of(config: CampaignConfig, results: Sequence[tuple[float | None, Experiment]]) -> Best | None:
-    known = [(value, e) for value, e in results if value is not None and keeps_limits(config, e)]
-    if not known:
+def _best_of(
+    config: CampaignConfig, found: Sequence[tuple[Experiment, float]], among: Sequence[Experiment] = ()
+) -> Best | None:
+    kept = [(e, value) for e, value in found if keeps_limits(config, e)]
+    if not kept:
         return None
-    value, experiment = max(known, key=lambda pair: config.worth(pair[0]))
-    return Best(dict(experiment.made), value, config.goal[1].unit, experiment.id)
+    experiment, value = max(kept, key=lambda pair: config.worth(pair[1]))
+    goal, objective = config.goal
+    bound = bound_in_words(experiment, goal, objective)
+    rivals = sum(e is not experiment and may_be_better(config, e, value) for e in among)
+    return Best(dict(experiment.made), value, objective.unit, experiment.id, bound, rivals)
+
+
+def _cost(config: CampaignConfig, state: CampaignState) -> float | None:
+    if config.model.instrument.cost is None:
+        return None
+    total = spent(config, state)
+    return round(total, 6) if math.isfinite(total) else None
 
 
 def _cheaper(config: CampaignConfig, state: CampaignState) -> tuple[Cheaper, ...]:
@@ -191,16 +243,18 @@ def _cheaper(config: CampaignConfig, state: CampaignState) -> tuple[Cheaper, ...
     if not names:
         return ()
     total = spent(config, state)
-    # The strategy that weighs fidelities ends its reason with what the guard says of each.
+    # The strategy that weighs fidelities says at the end of its reason what the guard says of each.
     asked = (e.proposal.because for e in reversed(list(state)) if e.proposal.strategy == "improve_by_cost")
-    clauses = next(asked, "").rpartition("; ")[2].split(", ")
+    clauses = [clause for part in next(asked, "").split("; ")[::-1] for clause in part.split(", ")]
     found = []
     for name in names:
         said = (clause.removeprefix(f"{name} ") for clause in clauses if clause.startswith(f"{name} "))
         read = [e for e in state.stand_ins if e.proposal.fidelity == name]
         paid = sum(cost_of(config, e) for e in read)
         given = sum(e.status == "measured" for e in read)
-        found.append(Cheaper(name, given, round(paid / total, 4) if total else 0.0, next(said, None)))
+        found.append(
+            Cheaper(name, given, round(paid / total, 4) if 0 < total < math.inf else 0.0, next(said, None))
+        )
     return tuple(found)
 
 
@@ -216,13 +270,12 @@ def _vetoed(config: CampaignConfig, state: CampaignState) -> VetoedTried | None:
     }
     if not tried:
         return None
-    goal, _ = config.goal
-    values = [(value_of(e, goal), e) for e in state.measured]
+    found = standing(config, state)
     return VetoedTried(
         tried=len(tried),
         failed=sum(e.id in tried for e in state.failed),
-        best=_best_of(config, [pair for pair in values if pair[1].id in tried]),
-        others=_best_of(config, [pair for pair in values if pair[1].id not in tried]),
+        best=_best_of(config, [pair for pair in found if pair[0].id in tried]),
+        others=_best_of(config, [pair for pair in found if pair[0].id not in tried]),
     )
 
 

@@ -11,7 +11,7 @@ from labctl.ledger import Ledger
 from labctl.ledger_file import held
 from labctl.plural import counted, verb
 from labctl.state import CampaignState, fold
-from labctl.stopping import budgeted, why_to_stop
+from labctl.stopping import budgeted, why_halted, why_to_stop
 from labctl.summary import Summary, summarise
 
 
@@ -76,6 +76,8 @@ def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, runni
     if running:
         status = "running"
         why = f"a controller is at work on it; {counted(done - waiting, 'experiment')} done"
+    elif (halted := why_halted(config, state)) is not None:
+        status, why = halted
     elif waiting:
         status = "waiting"
         why = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"

@@ -1,59 +1,37 @@
 """The commands; each calls one function of the package. Nothing heavy is imported before it is needed."""
 
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
-import typer
-
-from labctl.cli.app import app
-from labctl.cli.output import UnsaidError, can_speak, complain, fall_silent
-from labctl.errors import LabctlError
+from labctl.cli.interrupts import INTERRUPTED, leave
 
 __all__ = ["main"]
 
-# Typer carries its own copy of click, whose errors it exports only in part.
-_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-_BROKEN_PIPE = 141
-_INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; whatever goes wrong is said in one sentence."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
-    if not can_speak():
-        # Before anything is done that nobody would hear of.
-        return complain("stdout is closed; give the output somewhere to go", 2, as_json=False)
+    """Run one command and return its exit code; whatever goes wrong is said in one sentence.
+
+    Args:
+        arguments: those of the command; the program's own unless given, and then nothing follows but its end.
+    """
+    owns = threading.current_thread() is threading.main_thread()
+    heard = signal.getsignal(signal.SIGINT)
+    if owns:
+        signal.signal(signal.SIGINT, leave)
+    # Imported here, so that Ctrl-C is heard from the beginning.
+    from labctl.cli.program import carry_out  # noqa: PLC0415 - see above
+
+    if owns:
+        signal.signal(signal.SIGINT, heard)
     try:
-        result = app(args=given, prog_name="labctl", standalone_mode=False)
-        sys.stdout.flush()
-    except typer.Exit as error:
-        return error.exit_code
-    except BrokenPipeError:
-        # Whoever read the output has left.
-        fall_silent()
-        return _BROKEN_PIPE
-    except UnsaidError as error:
-        fall_silent()
-        return complain(str(error), 2, as_json=False)
-    except (LabctlError, _UsageError, typer.Abort, KeyboardInterrupt, OSError) as error:
-        sentence, code = _explained(error)
-        return complain(sentence, code, as_json=as_json)
-    code = result if isinstance(result, int) else 0
-    # Typer makes an interrupt of a command an exit that says nothing.
-    return complain("stopped", code, as_json=as_json) if code == _INTERRUPTED else code
-
-
-def _explained(error: BaseException) -> tuple[str, int]:
-    """What to tell a person about an error, and the exit code for it."""
-    if isinstance(error, LabctlError):
-        return str(error), error.exit_code
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}; check the path and the disk", 2
-    if isinstance(error, _UsageError):
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context is not None else "labctl"
-        sentence = error.format_message() if hasattr(error, "format_message") else str(error)
-        return f"{sentence.rstrip('.')}; `{where} --help` shows how", 2
-    return "stopped", _INTERRUPTED
+        code = carry_out(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stderr.write("labctl: stopped\n")
+        code = INTERRUPTED
+    if owns:
+        # The answer is given: who asks once more while Python tidies up gets no traceback for it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN if arguments is None else heard)
+    return code

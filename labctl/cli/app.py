@@ -2,7 +2,7 @@
 
 import typer
 
-from labctl.cli import auditing, by_hand, campaign, reading, tables, validation
+from labctl.cli import auditing, by_hand, by_person, campaign, mirror, reading, sim, tables, validation
 
 app = typer.Typer(
     name="labctl",
@@ -19,14 +19,18 @@ app.command("init")(tables.init)
 app.command("run")(campaign.run)
 app.command("propose")(by_hand.propose)
 app.command("record")(by_hand.record)
+app.command("settle")(by_person.settle)
+app.command("resume")(by_person.resume)
 app.command("status")(reading.status)
 app.command("report")(reading.report)
 app.command("export")(reading.export)
 app.command("verify")(reading.verify)
+app.command("mirror")(mirror.mirror)
 app.command("replay")(campaign.replay)
 app.command("audit")(auditing.audit)
 app.command("validate")(validation.validate)
 app.add_typer(tables.datasets, name="datasets")
+app.add_typer(sim.sim, name="sim")
 app.command("doctor")(tables.doctor)
 app.command("schema")(tables.schema)
 

@@ -160,24 +160,35 @@ def _record_one(  # noqa: PLR0917 - the command's own options
     actual: list[str] | None,
     by: str,
 ) -> "Experiment":
+    return campaign.record(
+        experiment,
+        failed=failed,
+        message=message,
+        by=by,
+        **told_by_hand(campaign.config, values, actual),
+    )
+
+
+def told_by_hand(
+    config: "CampaignConfig", values: list[str] | None, actual: list[str] | None
+) -> dict[str, Any]:
+    """What a person typed of a result: ``values``, ``bounds`` and the ``actual`` settings.
+
+    Raises:
+        RequestError: something that was typed is no value.
+    """
     plain, beyond = [], []
     for text in values or []:
         bound = _BOUND.fullmatch(text)
-        if bound is None or text.partition("=")[0].strip() in campaign.config.model.objectives:
+        if bound is None or text.partition("=")[0].strip() in config.model.objectives:
             plain.append(text)
         else:
             beyond.append((bound[1].strip(), bound[2], bound[3].strip()))
-    measured = {name: _number(name, text) for name, text in _pairs(plain)}
-    reached = _recipe(actual or [], campaign.config)
-    return campaign.record(
-        experiment,
-        measured,
-        failed=failed,
-        message=message,
-        actual=reached,
-        bounds=_bounds(beyond),
-        by=by,
-    )
+    return {
+        "values": {name: _number(name, text) for name, text in _pairs(plain)},
+        "bounds": _bounds(beyond),
+        "actual": _recipe(actual or [], config),
+    }
 
 
 def _bounds(texts: list[tuple[str, str, str]]) -> "dict[str, Interval]":

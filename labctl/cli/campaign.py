@@ -1,16 +1,14 @@
 """Commands that do experiments: run and replay."""
 
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from labctl.cli.interrupts import Interrupts
 from labctl.cli.output import Answer, CampaignFile, Folder, Heedless, JsonFlag, give, say
 
 if TYPE_CHECKING:
@@ -35,18 +33,20 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Run a campaign, or go on with it, until its budget is spent or a stopping rule applies."""
-    from labctl.beginning import refuse_by_hand  # noqa: PLC0415 - commands import what they need
-    from labctl.campaign import Campaign  # noqa: PLC0415
-    from labctl.config import load_config  # noqa: PLC0415
+    with Interrupts() as interrupts:
+        from labctl.beginning import refuse_by_hand  # noqa: PLC0415 - commands import what they need
+        from labctl.campaign import Campaign  # noqa: PLC0415
+        from labctl.config import load_config  # noqa: PLC0415
 
-    # Before a ledger is made.
-    refuse_by_hand(load_config(file))
-    with Campaign.open(file, folder=folder, seed=seed) as campaign:
-        for note in campaign.bench.notes:
-            say(f"note: {note}")
-        with _progress(campaign, experiments) as watch, _stopping_on_signals(campaign):
-            summary = campaign.run(experiments=experiments, watch=watch)
-        units = campaign.bench.space.units
+        # Before a ledger is made.
+        refuse_by_hand(load_config(file))
+        with Campaign.open(file, folder=folder, seed=seed) as campaign:
+            interrupts.stops(campaign)
+            for note in campaign.bench.notes:
+                say(f"note: {note}")
+            with _progress(campaign, experiments) as watch:
+                summary = campaign.run(experiments=experiments, watch=watch)
+            units = campaign.bench.space.units
 
     def words() -> None:
         from labctl.cli.show import print_summary  # noqa: PLC0415
@@ -101,7 +101,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     from labctl.cli.show import experiment_line  # noqa: PLC0415
-    from labctl.scores import value_of  # noqa: PLC0415
+    from labctl.scores import standing_value  # noqa: PLC0415
     from labctl.stopping import budgeted  # noqa: PLC0415
     from labctl.summary import best  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def _progress(campaign: "Campaign", experiments: int | None) -> Iterator[Any]:
         def watch(experiment: "Experiment") -> None:
             nonlocal best_value
             console.print(experiment_line(experiment, config, best_value))
-            value = value_of(experiment, config.goal[0]) if _counts(experiment, config) else None
+            value = standing_value(experiment, *config.goal) if _counts(experiment, config) else None
             if value is not None and (best_value is None or config.worth(value) > config.worth(best_value)):
                 best_value = value
             bar.update(task, completed=budgeted(campaign.state))
@@ -131,30 +131,3 @@ def _counts(experiment: "Experiment", config: "CampaignConfig") -> bool:
     from labctl.scores import keeps_limits  # noqa: PLC0415
 
     return experiment.proposal.fidelity is None and keeps_limits(config, experiment)
-
-
-@contextmanager
-def _stopping_on_signals(campaign: "Campaign") -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) lets the experiment under way finish; the second breaks it off."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = 0
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        name = signal.Signals(number).name
-        if asked == 1:
-            campaign.stop(f"stopped by {name}")
-            say("stopping after this experiment; once more to break it off")
-        else:
-            # The lane's lock may be held by the very thread that this handler interrupts.
-            threading.Thread(target=campaign.abort, args=(f"broken off by {name}",), daemon=True).start()
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -9,7 +9,7 @@ from rich.table import Table
 from labctl.config import CampaignConfig
 from labctl.evidence import level_in_words
 from labctl.plural import counted, verb
-from labctl.scores import breaks_limits, keeps_limits, value_of
+from labctl.scores import End, bound_in_words, breaks_limits, keeps_limits, standing_value
 from labctl.state import Experiment
 from labctl.summary import Best, Summary
 from labctl_drivers.protocol import Setting
@@ -33,10 +33,11 @@ def recipe_text(recipe: Mapping[str, Setting], units: Mapping[str, str] | None =
 
 def experiment_line(experiment: Experiment, config: CampaignConfig, best_before: float | None) -> str:
     """One finished experiment: what was expected, and what came."""
-    goal, _ = config.goal
+    goal, objective = config.goal
     stamp = experiment.proposal.domain
     where = "" if stamp is None or stamp.where == "inside" else stamp.where
-    head = f"{experiment.id}  {experiment.proposal.arm:<9}  [dim]{where:<7}[/]"
+    chosen_by = experiment.proposal.strategy or experiment.proposal.arm
+    head = f"{experiment.id}  {_plain(chosen_by):<15}  [dim]{where:<7}[/]"
     predicted = experiment.proposal.predictions.get(goal)
     expected = (
         f"expected {number(predicted.mean)} ± {number(predicted.measurement_sd)}"
@@ -47,12 +48,14 @@ def experiment_line(experiment: Experiment, config: CampaignConfig, best_before:
     if outcome is None:
         reason = experiment.decision.reason if experiment.decision else ""
         return f"{head}  [yellow]rejected[/]  {_plain(reason)}"
-    if outcome.status == "failed":
+    value = standing_value(experiment, goal, objective)
+    if outcome.status == "failed" and value is None:
         return f"{head}  [red]{outcome.kind!s:<16}[/]  {_plain(outcome.message)}"
-    value = value_of(experiment, goal)
     if value is None:
         return f"{head}  {'-':>12}  {expected}  {_plain(outcome.message)}"
-    return f"{head}  {number(value):>12}  {expected}  {_mark(experiment, config, value, best_before)}"
+    bound = bound_in_words(experiment, goal, objective)
+    shown = number(value) if bound is None else f"{bound} {number(value)}"
+    return f"{head}  {shown:>12}  {expected}  {_mark(experiment, config, value, best_before)}"
 
 
 def _mark(experiment: Experiment, config: CampaignConfig, value: float, best_before: float | None) -> str:
@@ -72,10 +75,17 @@ def _plain(text: str) -> str:
 
 
 _MOST_OF_FRONT = 8
+_MOST_UNSETTLED = 10
+_MOST_ENDS = 4
 
 
 def _with_unit(best: Best) -> str:
-    return number(best.value) + ("" if best.unit in ("unknown", "dimensionless") else f" {best.unit}")
+    value = _quantity(best.value, best.unit)
+    return value if best.bound is None else f"better than {value}"
+
+
+def _quantity(value: float, unit: str) -> str:
+    return number(value) + ("" if unit in ("unknown", "dimensionless") else f" {unit}")
 
 
 def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
@@ -104,17 +114,44 @@ def _counts(summary: Summary) -> Rows:
         yield "waiting", f"{summary.waiting} for a result"
     if summary.rejected:
         yield "rejected", str(summary.rejected)
+    yield from _for_a_person(summary)
+
+
+def _for_a_person(summary: Summary) -> Rows:
+    """What waits for a person, and how they say what they found."""
+    if summary.halted is not None and summary.status != "halted":
+        halt = summary.halted
+        yield "halted", f"{halt['instrument']} on {halt['lane']} by interlock {halt['reason']}"
+    for suspect in summary.suspects:
+        yield "suspect", f"{suspect['instrument']} on {suspect['lane']}: {suspect['reason']}"
+    if (summary.halted is not None or summary.suspects) and summary.status != "halted":
+        yield "", "look at it; `labctl resume CAMPAIGN.yaml --by NAME --because TEXT` lets it go on"
+    if summary.unsettled:
+        shown = ", ".join(summary.unsettled[:_MOST_UNSETTLED])
+        more = len(summary.unsettled) - _MOST_UNSETTLED
+        yield (
+            "unknown",
+            f"what became of {shown}{f' and {more} more' if more > 0 else ''}; look, and say it with",
+        )
+        yield "", "`labctl settle CAMPAIGN.yaml EXPERIMENT --as measured|failed|never --by NAME`"
 
 
 def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
     if summary.best is not None:
-        yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}"
+        rivals = summary.best.rivals
+        more = f"; {counted(rivals, 'result')} beyond the scale may be better" if rivals else ""
+        yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}{more}"
         yield "", recipe_text(summary.best.recipe, units)
     if summary.beyond_limits or summary.limits_unknown:
         yield "limits", _limits(summary)
+    label = "beyond"
+    for end in summary.ends[:_MOST_ENDS]:
+        yield label, _end(end)
+        label = ""
     label = "front"
     for compromise in summary.front[:_MOST_OF_FRONT]:
-        values = ", ".join(f"{name} {number(value)}" for name, value in compromise.values.items())
+        said = {name: f"{words} " for name, words in compromise.bounds.items()}
+        values = ", ".join(f"{name} {said.get(name, '')}{number(v)}" for name, v in compromise.values.items())
         yield label, f"{values} in {compromise.experiment}"
         label = ""
     if len(summary.front) > _MOST_OF_FRONT:
@@ -125,9 +162,16 @@ def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
         yield "", recipe_text(better.recipe, units)
 
 
+def _end(end: End) -> str:
+    where = f"{'beyond' if end.side == 'above' else 'below'} {_quantity(end.bound, end.unit)}"
+    blind = ", and which of them is better nobody can tell" if end.good else ""
+    return f"{counted(end.n, 'result')} of {end.goal} lie {where}: what measures it ends there{blind}"
+
+
 def _limits(summary: Summary) -> str:
     broken, unknown = summary.beyond_limits, summary.limits_unknown
-    said = f"{broken} of {counted(summary.measured, 'result')} {verb(broken, 'breaks', 'break')} a limit"
+    results = counted(summary.measured + summary.censored, "result")
+    said = f"{broken} of {results} {verb(broken, 'breaks', 'break')} a limit"
     return f"{said}; of {unknown} it is not known" if unknown else said
 
 
@@ -159,7 +203,7 @@ def _trust(summary: Summary) -> Rows:
         yield "surrogate", f"{level_in_words(summary.verdict)}, by {summary.verdict['n']} results"
         yield "", str(summary.verdict["reason"])
     if summary.evidence is not None:
-        yield "arms", summary.evidence
+        yield "arms", f"at the last proposal: {summary.evidence}"
     if summary.surprises:
         told = ", ".join(f"{s.experiment} ({s.replicate})" for s in summary.surprises)
         yield "surprises", f"{told}: each is measured again, where that can be, before it is believed"

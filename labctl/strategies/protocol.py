@@ -1,21 +1,28 @@
 """The contract of a strategy: from what is known to recipes, each with its reason."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labctl.advice import Advice, veto_of, vetoed
+from labctl.config import PluggedConfig
 from labctl.ground import Ground
 from labctl.objective import Objective
 from labctl.proposal import Alternative, Arm, Predicted
 from labctl.sources import Source
 from labctl.space import Space
+from labctl.space.hard_limits import within_limits
+from labctl.space.narrowed import Room
+from labctl.state import Experiment
 from labctl.strategies.knowledge import Knowledge
 from labctl.strategies.surrogate import Surrogates
 from labctl.surprises import Surprise
+from labctl_drivers.limits import Limits
 from labctl_drivers.protocol import Recipe
 
 if TYPE_CHECKING:
@@ -47,6 +54,9 @@ class Situation:
         sources: the fidelities, the one that counts last; empty where there is only that.
         advice: what people know, vetoes among it.
         doubted: surprising results that no replicate agrees with yet, whether they may be repeated or not.
+        plugged: the optimiser from outside, where the campaign file names one; ``folder`` is that file's.
+        experiments: all that was proposed, in order, for an optimiser that keeps its own account.
+        limits: of the lab, so that recipes are drawn within them; ``allowed`` has the last word.
     """
 
     space: Space
@@ -69,6 +79,20 @@ class Situation:
     sources: Sequence[Source] = ()
     advice: Advice = Advice()  # noqa: RUF009 - frozen
     doubted: Sequence[Surprise] = ()
+    plugged: PluggedConfig | None = None
+    folder: Path | None = None
+    experiments: Iterable[Experiment] = ()
+    limits: Limits | None = None
+
+    @cached_property
+    def reach(self) -> Room:
+        """Where the lab's hard limits let recipes lie; the whole space where they are no narrower."""
+        return within_limits(self.space, self.limits)
+
+    @cached_property
+    def advised(self) -> Room:
+        """What of that no veto speaks against."""
+        return self.reach.without(self.advice.vetoes)
 
     def veto(self, recipe: Recipe) -> str | None:
         """What the first veto against a recipe says, or None."""

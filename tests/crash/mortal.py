@@ -14,6 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+# Where ophyd is installed, Bluesky imports it to write down its version; it would look for EPICS on threads.
+os.environ["OPHYD_CONTROL_LAYER"] = "dummy"
+
 from labctl.bench import set_up
 from labctl.campaign import Campaign
 from labctl.config import load_config

@@ -11,10 +11,14 @@ from labctl.bench import set_up
 from labctl.campaign import Campaign
 from labctl.config import load_config
 from labctl.history import history, with_choices
-from labctl.space import Space
+from labctl.space import Space, sample
 from labctl.starter import configs_folder
 from labctl_drivers.limits import load_limits
+from labctl_drivers.protocol import Surroundings
+from labctl_drivers.registry import build
 from labctl_drivers.simulated.bench import FurnaceBench
+from labctl_drivers.simulated.workshop.diffraction import Thresholds, relabel
+from labctl_drivers.simulated.workshop.workshop import Workshop
 
 ROWS = [
     ("hplc", 1386),
@@ -64,6 +68,39 @@ def test_the_furnace_campaign_meets_failures_of_several_kinds_and_goes_on(tmp_pa
             assert len(kinds) >= 3, (seed, kinds)
             assert len(campaign.state.measured) >= 10
             assert campaign.summary().failed
+
+
+def test_the_glass_campaign_stays_within_the_limits_and_speaks_the_workshop_s_language() -> None:
+    config = load_config(configs_folder() / "glass.yaml")
+    limits = load_limits(config.beside(str(config.model.limits)))
+    assert set(config.model.parameters) == set(Workshop.parameter_units)
+    assert config.space.units == dict(Workshop.parameter_units)
+    assert {name: o.unit for name, o in config.model.objectives.items()} == dict(Workshop.quantity_units)
+    around = Surroundings()
+    made = build("workshop", config.model.instrument.options, around)
+    for recipe in sample(config.space, 200, np.random.default_rng(0)):
+        assert limits.violations(recipe, config.space.units) == ()
+        assert made.check(recipe) is None
+    made.close()
+
+
+def test_the_glass_campaign_finds_a_hard_glass_and_keeps_what_its_label_rests_on(tmp_path: Path) -> None:
+    with Campaign.open(configs_folder() / "glass.yaml", folder=tmp_path) as campaign:
+        summary = campaign.run()
+        outcomes = [outcome for experiment in campaign.state for outcome in experiment.outcomes]
+    measured = [outcome for outcome in outcomes if outcome.status == "measured"]
+    assert len(measured) >= 8
+    assert summary.best is not None
+    # As cast, the alloy in the middle of the space has 510 HV.
+    assert summary.best.value > 540.0
+    thresholds = Thresholds()
+    for outcome in measured:
+        width, label = relabel(outcome.raw, thresholds)
+        assert (width, label) == (outcome.values["peak_width"], outcome.raw["label"])
+        assert 10.0 <= outcome.raw["humidity"] <= 90.0
+    # every attempt had a crucible of its own
+    slots = [outcome.raw["slot"] for outcome in outcomes if "slot" in outcome.raw]
+    assert len(set(slots)) == len(slots) <= 24
 
 
 def test_the_crossed_barrel_campaign_is_the_published_protocol() -> None:

@@ -152,7 +152,7 @@ def test_what_a_stand_in_reads_never_passes_for_a_result(two_tables: Written) ->
         assert (rough.name, rough.readings) == ("rough", sum(e.status == "measured" for e in read))
         assert rough.share == pytest.approx(len(read) / (summary.cost or 0), abs=1e-4)
         last = [e for e in campaign.state if e.proposal.strategy == "improve_by_cost"][-1]
-        assert last.proposal.because.endswith(f"; rough {rough.standing}")
+        assert f"; rough {rough.standing}" in last.proposal.because
         said = [e.proposal.because for e in read]
         assert all(text.startswith("by rough: ") and "source" not in text for text in said)
     rows = list(csv.DictReader(as_csv(look(file)).splitlines()))
@@ -227,7 +227,7 @@ def test_a_controller_that_dies_under_a_stand_in_asks_that_instrument(
                 raise Died
             return told_outcome(*given, **told)  # type: ignore[arg-type]
 
-        dying.setattr("labctl.campaign.outcome", die)
+        dying.setattr("labctl.lanes.outcome", die)
         with pytest.raises(Died):
             campaign.run(experiments=12)
         lost = campaign.state.pending[0]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labctl.config import CampaignConfig, CampaignModel
 from labctl.errors import RefusedError
 from labctl.ledger import Event, Ledger
-from labctl.proposal import Decision, Intent, Outcome, Proposal, recipe_key
+from labctl.proposal import NEVER, Decision, Halt, Intent, Outcome, Proposal, Resume, recipe_key
 from labctl.state import CampaignState, experiment_id, fold
 from labctl_drivers.protocol import FailureKind
 
@@ -56,7 +56,33 @@ def histories(draw: st.DrawFn) -> list[Event]:
             ledger.append("outcome", outcome.body(), experiment=name, attempt=attempt)
             if kind in RETRIES and attempt <= RETRIES[kind]:
                 waiting.append((name, attempt + 1))
+            if kind == FailureKind.UNKNOWN and _settled(draw, ledger, name, attempt) == "never":
+                waiting.append((name, attempt + 1))
+            _troubled(draw, ledger, name, attempt)
         return list(ledger.events())
+
+
+def _troubled(draw: st.DrawFn, ledger: Ledger, name: str, attempt: int) -> None:
+    """Now and then an interlock trips, and somebody may have looked."""
+    if draw(st.integers(0, 5)) == 0:
+        halt = Halt(lane="l", instrument="i", reason="door: open")
+        ledger.append("halt", halt.body(), experiment=name, attempt=attempt)
+        if draw(st.booleans()):
+            ledger.append("resume", Resume(by="Ada", because="shut").body())
+
+
+def _settled(draw: st.DrawFn, ledger: Ledger, name: str, attempt: int) -> str | None:
+    """What a person says of an attempt, where one looks at it at all."""
+    outcomes = {
+        "measured": Outcome(status="measured", source="Ada"),
+        "failed": Outcome(status="failed", kind=FailureKind.INFEASIBLE, source="Ada"),
+        "never": Outcome(status="failed", kind=FailureKind.ABORTED, stage=NEVER, source="Ada"),
+    }
+    verdict = draw(st.sampled_from([None, "measured", "failed", "never"]))
+    if verdict is not None:
+        told = {"verdict": verdict, "outcome": outcomes[verdict].body(), "by": "Ada"}
+        ledger.append("settled", told, experiment=name, attempt=attempt)
+    return verdict
 
 
 @settings(max_examples=80, deadline=None)
@@ -82,13 +108,16 @@ def test_statuses_attempts_and_what_was_tried_agree_with_the_events(events: list
         kinds = [e.kind for e in own]
         assert len(experiment.intents) == kinds.count("intent")
         assert len(experiment.outcomes) == kinds.count("outcome")
+        own = [e for e in own if e.kind != "halt"]
         last = json.loads(own[-1].body)
         expected = {
             "proposal": "proposed",
             "decision": last.get("verdict"),
             "intent": "running",
             "outcome": last.get("status"),
+            "settled": {"never": "approved"}.get(last.get("verdict"), last.get("verdict")),
         }[own[-1].kind]
+        assert len(experiment.settled) == kinds.count("settled")
         assert experiment.status == expected
         again = state.retry_allowed(experiment)
         assert (experiment in state.pending) == (not experiment.finished or again)
@@ -98,6 +127,8 @@ def test_statuses_attempts_and_what_was_tried_agree_with_the_events(events: list
             assert experiment.attempts_failed_by(experiment.outcome.kind) <= RETRIES[experiment.outcome.kind]
         if not experiment.finished or experiment.status == "measured":
             assert recipe_key(experiment.proposal.recipe) in state.tried
+    troubles = [e.kind for e in events if e.kind in ("halt", "resume")]
+    assert (state.halt is not None) == (troubles[-1:] == ["halt"])
     assert set(state.tried) <= {recipe_key(e.proposal.recipe) for e in state}
 
 

@@ -297,6 +297,8 @@ def test_a_recipe_that_nobody_asked_for_is_told_and_shown(hand_campaign: Written
         "value": 12.5,
         "unit": "percent",
         "experiment": "e0001",
+        "bound": None,
+        "rivals": 0,
     }
     assert "e0001 gave 12.5 percent, which is better, at" in labctl("status", file).out
 
