@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
-from labctl.space import Space
+from labctl.space import NoRecipeError, Space, sample
 from labctl.space.forbidden import Ban, Forbidden
 from labctl.space.laws import check_forbidden
+from labctl.space.narrowed import Room
 from labctl.space.parameters import NUMERIC, Formula, Number, Parameter, Strict, ends
 from labctl_drivers.protocol import Recipe, Setting
 
@@ -142,6 +143,28 @@ def all_vetoed(
     recipes = (dict(zip(cases, settings, strict=True)) for settings in product(*cases.values()))
     if all(any(ban.meets(recipe) for ban in bans) for recipe in recipes):
         return bans[0].forbidden.because
+    return None
+
+
+def leaves_nothing(advice: Advice, space: Space) -> str | None:
+    """Say that vetoes leave no recipe beside the laws of a space, or that none was found; None if one was.
+
+    A proof where the ends of numbers or the rows of a pool tell; else nothing was found by draws and by what
+    else :func:`labctl.space.sample` does.
+    """
+    if not advice.vetoes:
+        return None
+    if space.pool is not None:
+        all_of_it = vetoed(advice, space.parameters, space.pool.columns, len(space.pool)).all()
+        return f"{ALL_VETOED}; remove one of them" if all_of_it else None
+    room = Room(space).without(advice.vetoes)
+    # What is forbidden anyway narrows the ends once more, which can be the proof.
+    if room.box is None or room.without(space.forbidden).box is None:
+        return f"{ALL_VETOED}; remove one of them"
+    try:
+        sample(room.strict or space, 1, np.random.default_rng(0))
+    except NoRecipeError:
+        return "leave no recipe that was found beside what else the campaign asks for; remove one of them"
     return None
 
 

@@ -1,5 +1,6 @@
 """Whose turn it is: which strategies are asked for the next experiment, and on what evidence."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from labctl.strategies.protocol import Strategy
 
 _WHEN_NOTHING_FITS = ("gaps", "random")
 """Who chooses where a strategy finds nothing it may choose, such as no improvement within the domain."""
+_IN_DOUBT = ("vetoed",)
+"""Who chooses after those, where people may err: a recipe that nobody would make may be all that is left."""
 _MAY_PASS = ("replicate", "vetoed")
 """Strategies that may find nothing to do without anything being wrong."""
 _ARM_OF = {"space_filling": "initial", "random_start": "initial", "improve_by_cost": "improve"}
@@ -51,13 +54,15 @@ def turn(
         seen: gathers the evidence, which is only asked for where it decides.
     """
     plan, counts = config.model.strategy, turns_of(state)
+    doubt = config.model.advice.doubt if config.model.advice.vetoes else 0.0
+    last = (*_WHEN_NOTHING_FITS, *(_IN_DOUBT if doubt else ()))
     if counts.get("initial", 0) < plan.initial:
         start = "space_filling" if plan.start == "space_filling" else "random_start"
-        return Turn((start, *_WHEN_NOTHING_FITS))
+        return Turn((start, *last))
     found = None
-    doubt = config.model.advice.doubt if config.model.advice.vetoes else 0.0
     if plan.arms is not None:
-        weights = {arm: (1.0 - doubt) * w / sum(plan.arms.values()) for arm, w in plan.arms.items()}
+        told = _summable(plan.arms)
+        weights = {arm: (1.0 - doubt) * w / sum(told.values()) for arm, w in told.items()}
         weights["vetoed"] = doubt
         spent = sum(counts.get(arm, 0) for arm in weights)
         due = {arm: share * (spent + 1) for arm, share in weights.items() if share > 0}
@@ -72,7 +77,15 @@ def turn(
     # Where nothing can be measured again, or no vetoed recipe is left, the next arm has its turn.
     first = ready[: next(i for i, arm in enumerate((*ready, "")) if arm not in _MAY_PASS) + 1]
     order = ("replicate", *first) if surprised else first
-    return Turn(tuple(dict.fromkeys((*order, *_WHEN_NOTHING_FITS))), found)
+    return Turn(tuple(dict.fromkeys((*order, *last))), found)
+
+
+def _summable(weights: Mapping[str, float]) -> Mapping[str, float]:
+    """The same weights, as parts of the largest where their sum is too large for a number."""
+    if math.isfinite(sum(weights.values())):
+        return weights
+    most = max(weights.values())
+    return {arm: weight / most for arm, weight in weights.items()}
 
 
 def turns_of(state: CampaignState) -> Mapping[str, int]:

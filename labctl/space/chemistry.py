@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from labctl.errors import RequestError
 
+_DIGITS = 9
+"""Of the share of an element, to which two compositions are compared."""
+
 
 @lru_cache(maxsize=16)
 def scaled_features(formulas: tuple[str, ...]) -> NDArray[np.float64]:
@@ -55,3 +58,29 @@ def refuse_no_formulas(formulas: Sequence[str], *, file: Path | str, key: str) -
         problem = formula_problem(formula)
         if problem is not None:
             raise RequestError(f"{problem}; mend or remove it", file=file, key=f"{key}.{i}")
+
+
+def refuse_twins(formulas: Sequence[str], *, file: Path | str, key: str) -> None:
+    """Refuse a list of choices in which two formulas are one composition, such as FeNi and NiFe.
+
+    Models see a formula by its composition alone, so that one of the two would never be proposed. Rows of a
+    table may be twins, since each is there to be looked up.
+
+    Raises:
+        RequestError: names the first two, with the file and the key they stand under.
+    """
+    from labctl_models.formulas import amounts_of  # noqa: PLC0415 - only spaces with formulas need it
+
+    seen: dict[tuple[tuple[int, float], ...], str] = {}
+    for i, formula in enumerate(formulas):
+        amounts = amounts_of(formula)
+        total = sum(amounts.values())
+        shares = tuple(sorted((element, round(n / total, _DIGITS)) for element, n in amounts.items()))
+        if shares in seen:
+            raise RequestError(
+                f"{seen[shares]} and {formula} are one composition to the models; keep one of them, and tell "
+                "variants apart by a parameter of their own, such as the phase",
+                file=file,
+                key=f"{key}.{i}",
+            )
+        seen[shares] = formula

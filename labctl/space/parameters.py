@@ -3,6 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Sequence
+from numbers import Real
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -41,6 +42,8 @@ Whole = Annotated[int, BeforeValidator(_refuse_stand_ins)]
 _UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's control characters, half characters and line breaks."""
 _FARTHEST = 1e3
+_SHOWN = 60
+"""So many letters of what is no value at all are quoted."""
 _MOST_STEPS = 10**9
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
@@ -127,11 +130,12 @@ class Continuous(_Numeric):
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
-        if isinstance(value, str | bool) or not math.isfinite(value):
-            return f"{value!r} is not a finite number"
+        number = _number(value)
+        if number is None:
+            return f"{_shown(value)} is not a finite number"
         slack = 1e-9 * max(abs(self.low), abs(self.high), self.high - self.low)
-        if not self.low - slack <= value <= self.high + slack:
-            return f"{value:g} lies outside {self.low:g} to {self.high:g} {self.unit}"
+        if not self.low - slack <= number <= self.high + slack:
+            return f"{number:g} lies outside {self.low:g} to {self.high:g} {self.unit}"
         return None
 
     def canonical(self, value: Setting) -> Setting:
@@ -162,12 +166,13 @@ class Integer(_Numeric):
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
-        if isinstance(value, str | bool) or not math.isfinite(value):
-            return f"{value!r} is not a whole number"
-        if float(value) != round(float(value)):
-            return f"{value:g} is not a whole number"
-        if not self.low <= value <= self.high:
-            return f"{value:g} lies outside {self.low} to {self.high} {self.unit}"
+        number = _number(value)
+        if number is None:
+            return f"{_shown(value)} is not a whole number"
+        if number != round(number):
+            return f"{number:g} is not a whole number"
+        if not self.low <= number <= self.high:
+            return f"{number:g} lies outside {self.low} to {self.high} {self.unit}"
         return None
 
     def canonical(self, value: Setting) -> Setting:
@@ -202,8 +207,9 @@ class Ordinal(_Numeric):
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
-        if isinstance(value, str) or not any(math.isclose(value, level) for level in self.levels):
-            return f"{value!r} is none of the levels {_listed(self.levels)} {self.unit}"
+        number = _number(value)
+        if number is None or not any(math.isclose(number, level) for level in self.levels):
+            return f"{_shown(value)} is none of the levels {_listed(self.levels)} {self.unit}"
         return None
 
     def canonical(self, value: Setting) -> Setting:
@@ -234,8 +240,8 @@ class _Chosen(Strict):
 
     def problem(self, value: Setting) -> str | None:
         """Why this value is none of this parameter's, or None."""
-        if value not in self.choices:
-            return f"{value!r} is none of {_listed(self.choices)}"
+        if not isinstance(value, str) or value not in self.choices:
+            return f"{_shown(value)} is none of {_listed(self.choices)}"
         return None
 
     def canonical(self, value: Setting) -> Setting:
@@ -309,13 +315,16 @@ def reached_problem(parameter: Parameter, value: Setting) -> str | None:
     other recipe indistinguishable from the next.
     """
     if not isinstance(parameter, NUMERIC):
-        return parameter.problem(value) if parameter.choices else None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        return f"{value!r} is not a finite number"
+        if parameter.choices:
+            return parameter.problem(value)
+        return None if isinstance(value, str) else f"{_shown(value)} is no text"
+    number = _number(value)
+    if number is None:
+        return f"{_shown(value)} is not a finite number"
     low, high = ends(parameter)
-    if not low - _FARTHEST * (high - low) <= value <= high + _FARTHEST * (high - low):
+    if not low - _FARTHEST * (high - low) <= number <= high + _FARTHEST * (high - low):
         asked = f"{low:g} to {high:g} {parameter.unit}"
-        return f"{value:g} lies more than {_FARTHEST:g} times its range outside {asked}"
+        return f"{number:g} lies more than {_FARTHEST:g} times its range outside {asked}"
     return None
 
 
@@ -348,6 +357,25 @@ def _refuse_reversed(low: float, high: float) -> None:
         raise ValueError(f"low ({low:g}) must lie below high ({high:g}); swap or widen them")
     if not math.isfinite(high - low):
         raise ValueError(f"low ({low:g}) and high ({high:g}) are too far apart to compute with")
+
+
+def _number(value: object) -> float | None:
+    """The value as a double; None for what is no finite number, as a truth value is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shown(value: object) -> str:
+    """A value as a sentence can hold it."""
+    try:
+        return repr(value)[:_SHOWN]
+    except ValueError:  # Python refuses to write out a whole number of thousands of digits
+        return "a huge number"
 
 
 def _listed(values: Sequence[Any], most: int = 8) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from labctl.proposal import Arm, Predicted, recipe_key
 from labctl.sources import Source
-from labctl.strategies.candidates import candidates
+from labctl.strategies.candidates import candidates, finite
 from labctl.strategies.improve import Improve
 from labctl.strategies.protocol import Choice, Situation
 from labctl_drivers.protocol import Recipe
@@ -152,7 +152,7 @@ def _choice(pick: "Pick", among: _Candidates, judged: "Judged", situation: Situa
         among.recipes[pick.row],
         said if source.name is None else f"by {source.name}: {said}",
         _NAMES[pick.role],
-        pick.value,
+        finite(pick.value),
         fidelity=source.name,
         predictions=_predicted(pick, among, judged, situation),
     )

@@ -1,14 +1,16 @@
 """The recipes among which a strategy chooses: the untried rows of a pool, or draws from the space."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import recipe_key
-from labctl.space import Space, sample
+from labctl.proposal import Alternative, recipe_key
+from labctl.space import NoRecipeError, Space, sample
+from labctl.space.forbidden import Ban
+from labctl.space.narrowed import inside, reached
 from labctl.strategies.protocol import Situation
 from labctl_drivers.protocol import Recipe
 from labctl_models.acquisition.weighed import FLOOR
@@ -70,8 +72,32 @@ def candidates(
         risky: also those of which a sample hardly comes, for who weighs the risk, or must not be biased.
         vetoed: only those that a person would not make, in place of all others.
     """
-    every = _by_veto(situation, _untried(situation, near, n), vetoed=vetoed)
+    every = _by_veto(situation, _untried(situation, near, n, vetoed=vetoed), vetoed=vetoed)
     return every if risky else _promising(situation, every)
+
+
+def drawn(space: Space | None, n: int, rng: np.random.Generator) -> list[Recipe]:
+    """Draw n recipes from what limits and vetoes leave of a space; none where none is found."""
+    if space is None:
+        return []
+    try:
+        return sample(space, n, rng)
+    except NoRecipeError:
+        return []
+
+
+def runners_up(among: Candidates, rows: Sequence[int], values: Floats) -> tuple[Alternative, ...]:
+    """The candidates in these rows with their values (one for each); those of no value are left out."""
+    return tuple(
+        Alternative(recipe=dict(among.recipe(row)), value=float(values[row]))
+        for row in rows
+        if np.isfinite(values[row])
+    )
+
+
+def finite(value: float) -> float | None:
+    """A score as the ledger can keep it: None in place of an infinite one."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _by_veto(situation: Situation, every: Candidates, *, vetoed: bool) -> Candidates:
@@ -93,18 +119,38 @@ def _promising(situation: Situation, every: Candidates) -> Candidates:
     return every.only(np.flatnonzero(chance >= min(LIKELY, float(np.median(chance)))))
 
 
-def _untried(situation: Situation, near: Floats | None, n: int) -> Candidates:
-    space, tried = situation.space, situation.knowledge.tried
+def _untried(situation: Situation, near: Floats | None, n: int, *, vetoed: bool) -> Candidates:
+    space, tried, rng = situation.space, situation.knowledge.tried, situation.rng
     if space.pool is not None:
         rows = untried_rows(space, tried)
         pool = space.pool
         return Candidates(pool.X[rows], lambda i: pool.recipe(int(rows[i])))
-    drawn = sample(space, n, situation.rng)
-    if near is not None and space.independent:
-        scatter = situation.rng.normal(near, _NEARBY_SCALE, (int(n * _NEARBY_SHARE), space.width))
-        drawn += [space.canonical(r) for r in space.decode(np.clip(scatter, 0.0, 1.0))]
-    fresh = [r for r in drawn if recipe_key(r) not in tried]
+    room = (situation.reach if vetoed else situation.advised).strict
+    recipes = drawn(room, n, rng)
+    if near is not None and space.independent and room is not None:
+        scatter = rng.standard_normal((int(n * _NEARBY_SHARE), space.width))
+        nearby = _around(space, room, near, scatter)
+        recipes += [space.canonical(r) for r in nearby]
+    if vetoed and not situation.vetoed(recipes).any():
+        # Vetoes against a small part of the space alone are hardly ever met by chance.
+        bans = [Ban(veto, space.parameters) for veto in situation.advice.vetoes]
+        for part in (None if room is None else inside(room, ban) for ban in bans):
+            recipes += drawn(part, n // len(bans), rng)
+    fresh = [r for r in recipes if recipe_key(r) not in tried]
     return Candidates(space.encode(fresh), lambda i: fresh[i])
+
+
+def _around(space: Space, room: Space, near: Floats, scatter: Floats) -> list[Recipe]:
+    """Recipes of a room around a row of its space's unit cube, scattered by these standard normals (n x d).
+
+    What lies outside of the room is moved to its end.
+    """
+    if room is space:
+        return space.decode(np.clip(near + _NEARBY_SCALE * scatter, 0.0, 1.0))
+    lower, upper = reached(space, room)
+    X = np.clip(near + _NEARBY_SCALE * (upper - lower) * scatter, lower, upper)
+    recipes = room.decode(room.encode(space.decode(X)))
+    return [{**recipe, **room.fixed} for recipe in recipes]
 
 
 def untried_rows(space: Space, tried: Iterable[str]) -> NDArray[np.intp]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import Alternative, Arm
+from labctl.proposal import Arm
 from labctl.space import sample
 from labctl.strategies.behaviours import Behaviours, behaviours
-from labctl.strategies.candidates import candidates
+from labctl.strategies.candidates import candidates, drawn, finite, runners_up
 from labctl.strategies.protocol import Choice, Situation
 
 if TYPE_CHECKING:
@@ -51,11 +51,7 @@ class Cells:
         rows = among.best(score, situation.allowed, 1 + _ALTERNATIVES)
         if not rows:
             return None
-        others = tuple(
-            Alternative(recipe=dict(among.recipe(row)), value=float(gain[row]))
-            for row in rows[1:]
-            if np.isfinite(gain[row])
-        )
+        others = runners_up(among, rows[1:], gain)
         filled, held = int((tried > 0).sum()), int(tried[cells[rows[0]]])
         where = (
             "a cell where nothing was tried" if not held else f"one of the cells tried least, {held} times"
@@ -64,7 +60,7 @@ class Cells:
             f"in {where} ({filled} of {count} cells are filled), where the most is expected to be gained on "
             "the best of each cell"
         )
-        value = float(gain[rows[0]]) if np.isfinite(gain[rows[0]]) else None
+        value = finite(gain[rows[0]])
         return Choice(among.recipe(rows[0]), because, "log_expected_cell_gain", value, others)
 
 
@@ -78,7 +74,8 @@ def parted(situation: Situation) -> "Tessellation":
     # Draws of their own, so that cells stay put from one choice to the next.
     rng = np.random.default_rng([situation.seed, count])
     if space.pool is None:
-        return Tessellation.over(space.encode(sample(space, _DRAWS, rng)), count, situation.seed)
+        recipes = drawn(situation.reach.strict, _DRAWS, rng) or sample(space, _DRAWS, rng)
+        return Tessellation.over(space.encode(recipes), count, situation.seed)
     rows = np.arange(len(space.pool))
     if len(rows) > _DRAWS:
         rows = np.sort(rng.choice(rows, size=_DRAWS, replace=False))

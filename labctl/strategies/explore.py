@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from labctl.proposal import Alternative, Arm
-from labctl.strategies.candidates import candidates
+from labctl.proposal import Arm
+from labctl.strategies.candidates import candidates, finite, runners_up
 from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.surrogate import LEAST_RESULTS
 
@@ -30,6 +30,6 @@ class Explore:
         rows = among.best(np.asarray(sd), situation.allowed, 1 + _ALTERNATIVES)
         if not rows:
             return None
-        others = tuple(Alternative(recipe=dict(among.recipe(row)), value=float(sd[row])) for row in rows[1:])
+        others = runners_up(among, rows[1:], sd)
         because = f"the surrogate is least sure here (± {sd[rows[0]]:.2g}), whatever is to be expected"
-        return Choice(among.recipe(rows[0]), because, "predicted_sd", float(sd[rows[0]]), others)
+        return Choice(among.recipe(rows[0]), because, "predicted_sd", finite(sd[rows[0]]), others)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import Alternative, Arm, recipe_key
+from labctl.proposal import Arm, recipe_key
 from labctl.space import Space
-from labctl.strategies.candidates import Candidates, candidates
+from labctl.space.narrowed import nearest_lawful, reached
+from labctl.strategies.candidates import Candidates, candidates, finite, runners_up
 from labctl.strategies.gain import Gain, gain
 from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.said import because
@@ -78,21 +79,22 @@ class Improve:
         """Climb from the best draws along the continuous columns, within the space's laws."""
         from labctl_models.acquisition.ascent import ascend  # noqa: PLC0415
 
-        space = situation.space
+        space, room = situation.space, situation.advised.strict
         starts = ranked.among.X[ranked.rows]
-        if not len(starts):
+        if not len(starts) or room is None:
             return ranked
+        lower, upper = reached(space, room)
         climbed = ascend(
             found.score,
             starts,
-            free=[int(c) for c in space.free_columns],
-            lower=np.zeros(space.width),
-            upper=np.ones(space.width),
+            free=[int(c) for c in room.free_columns],
+            lower=lower,
+            upper=upper,
             constraints=_laws(space),
         )
         lawful = [
             recipe
-            for recipe in (space.nearest_lawful(row) for row in climbed.X)
+            for recipe in (nearest_lawful(space, room, row) for row in climbed.X)
             if recipe is not None
             and recipe_key(recipe) not in situation.knowledge.tried
             and situation.veto(recipe) is None
@@ -106,20 +108,17 @@ class Improve:
     def _choice(self, situation: Situation, ranked: _Ranked, found: Gain) -> Choice:
         rows = ranked.rows[: 1 + _ALTERNATIVES]
         expected = situation.surrogates.predict(ranked.among.X[rows])
+        predicted = dict(zip(rows, expected, strict=True))
         others = tuple(
-            Alternative(
-                recipe=dict(ranked.among.recipe(row)),
-                value=float(ranked.scores[row]),
-                predictions=predictions,
-            )
-            for row, predictions in zip(rows[1:], expected[1:], strict=True)
-            if np.isfinite(ranked.scores[row])
+            one.model_copy(update={"predictions": predicted[row]})
+            for row in rows[1:]
+            for one in runners_up(ranked.among, [row], ranked.scores)
         )
         return Choice(
             ranked.among.recipe(rows[0]),
-            because(expected[0], situation, found),
+            because(expected[0], situation, found, ranked.among.X[rows[:1]]),
             found.name,
-            float(ranked.scores[rows[0]]) if np.isfinite(ranked.scores[rows[0]]) else None,
+            finite(ranked.scores[rows[0]]),
             others,
         )
 

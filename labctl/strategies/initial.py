@@ -3,8 +3,8 @@
 import numpy as np
 
 from labctl.proposal import Arm, recipe_key
-from labctl.space import Formula, Space, sample
-from labctl.strategies.candidates import candidates
+from labctl.space import Formula, Space
+from labctl.strategies.candidates import candidates, drawn
 from labctl.strategies.protocol import Choice, Situation
 from labctl_drivers.protocol import Recipe
 
@@ -25,7 +25,9 @@ class SpaceFilling:
         """Choose the next point of the layout, which depends on the seed alone."""
         n = max(situation.initial, situation.done + 1)
         because = f"space-filling start, {situation.done + 1} of {n}"
-        for recipe in layout(situation.space, n, situation.seed)[situation.done :]:
+        box = situation.advised.box
+        laid = [] if box is None else layout(box, n, situation.seed)
+        for recipe in laid[situation.done :]:
             fresh = recipe_key(recipe) not in situation.knowledge.tried and situation.veto(recipe) is None
             if fresh and situation.allowed(recipe):
                 return Choice(recipe, because)
@@ -56,8 +58,10 @@ def layout(space: Space, n: int, seed: int) -> list[Recipe]:
         return [space.pool.recipe(int(row)) for row in rows]
     if space.independent and not any(isinstance(p, Formula) for p in space.parameters.values()):
         return [space.canonical(r) for r in space.decode(sobol(n, space.width, seed))]
-    drawn = sample(space, _DRAWN_PER_POINT * n, np.random.default_rng(seed))
-    return [drawn[int(row)] for row in maximin_subset(space.encode(drawn), min(n, len(drawn)), seed)]
+    recipes = drawn(space, _DRAWN_PER_POINT * n, np.random.default_rng(seed))
+    if not recipes:
+        return []
+    return [recipes[int(row)] for row in maximin_subset(space.encode(recipes), min(n, len(recipes)), seed)]
 
 
 def farthest(situation: Situation, because: str) -> Choice | None:

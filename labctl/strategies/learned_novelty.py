@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import Alternative, Arm
+from labctl.proposal import Arm
 from labctl.strategies.behaviours import Behaviours, behaviours
-from labctl.strategies.candidates import candidates
+from labctl.strategies.candidates import candidates, finite, runners_up
 from labctl.strategies.protocol import Choice, Situation
 
 if TYPE_CHECKING:
@@ -54,16 +54,14 @@ class LearnedNovelty:
         rows = among.best(most_novel(novel), situation.allowed, 1 + _ALTERNATIVES)
         if not rows:
             return None
-        others = tuple(
-            Alternative(recipe=dict(among.recipe(row)), value=float(novel.distance[row])) for row in rows[1:]
-        )
+        others = runners_up(among, rows[1:], novel.distance)
         apart, share = float(novel.distance[rows[0]]), float(novel.share[rows[0]])
         because = (
             f"unlike what was found, by a distance learned from the first {phase * PHASE} results "
             f"({_told(found, phase, distance)}): {apart:.2g} from its {k} nearest, where two results are "
             f"typically 1 apart, and farther than {share:.0%} of those are"
         )
-        return Choice(among.recipe(rows[0]), because, "learned_novelty_distance", apart, others)
+        return Choice(among.recipe(rows[0]), because, "learned_novelty_distance", finite(apart), others)
 
 
 def _learned(found: Behaviours, phase: int) -> "LearnedDistance":

@@ -1,7 +1,7 @@
 """Recipes unlike anything done before, whatever they are expected to give."""
 
-from labctl.proposal import Alternative, Arm
-from labctl.strategies.candidates import candidates
+from labctl.proposal import Arm
+from labctl.strategies.candidates import candidates, finite, runners_up
 from labctl.strategies.protocol import Choice, Situation
 
 _ALTERNATIVES = 3
@@ -34,9 +34,7 @@ class Novelty:
             return None
         if not len(archive):
             return Choice(among.recipe(rows[0]), "nothing is known yet, so everything is novel")
-        others = tuple(
-            Alternative(recipe=dict(among.recipe(row)), value=float(found.distance[row])) for row in rows[1:]
-        )
+        others = runners_up(among, rows[1:], found.distance)
         distance, share, nearest = (
             float(column[rows[0]]) for column in (found.distance, found.share, found.nearest)
         )
@@ -44,4 +42,4 @@ class Novelty:
             f"unlike what was done: {distance:.2g} from its {k} nearest recipes in the unit cube, "
             f"farther than {share:.0%} of those are from each other, and {nearest:.2g} from the very nearest"
         )
-        return Choice(among.recipe(rows[0]), because, "novelty_distance", distance, others)
+        return Choice(among.recipe(rows[0]), because, "novelty_distance", finite(distance), others)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from labctl.proposal import Alternative, Arm
+from labctl.proposal import Arm
 from labctl.strategies.behaviours import behaviours
-from labctl.strategies.candidates import candidates
+from labctl.strategies.candidates import candidates, finite, runners_up
 from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.surrogate import ENOUGH_RESULTS
 
@@ -38,16 +38,14 @@ class OutcomeNovelty:
         known = np.vstack([found.Y, coming])
         novelty = expected_stein_novelty(
             scale.standardised(mean),
-            sd / scale.width,
+            scale.widths(sd),
             scale.standardised(known),
             variance=usual_variance(*known.shape),
         )
         rows = among.best(novelty, situation.allowed, 1 + _ALTERNATIVES)
         if not rows:
             return None
-        others = tuple(
-            Alternative(recipe=dict(among.recipe(row)), value=float(novelty[row])) for row in rows[1:]
-        )
+        others = runners_up(among, rows[1:], novelty)
         expected = ", ".join(
             f"{name} {m:.3g} ± {s:.2g}"
             for name, m, s in zip(found.objectives, mean[rows[0]], sd[rows[0]], strict=True)
@@ -57,4 +55,4 @@ class OutcomeNovelty:
             f"an outcome off the trend of the {len(found.Y)} seen{doubt}: expected {expected}, with the "
             "greatest Stein novelty of all"
         )
-        return Choice(among.recipe(rows[0]), because, "stein_novelty", float(novelty[rows[0]]), others)
+        return Choice(among.recipe(rows[0]), because, "stein_novelty", finite(novelty[rows[0]]), others)

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.proposal import Alternative
-from labctl.strategies.candidates import Candidates, candidates
+from labctl.strategies.candidates import Candidates, candidates, finite, runners_up
 from labctl.strategies.gain import best_known, lawful
 from labctl.strategies.protocol import Choice, Situation
 from labctl.strategies.surrogate import LEAST_RESULTS
@@ -38,6 +37,6 @@ def choose(
     if not rows:
         return None
     expected = situation.surrogates.predict(among.X[rows[:1]])[0][situation.goal]
-    others = tuple(Alternative(recipe=dict(among.recipe(row)), value=float(scores[row])) for row in rows[1:])
+    others = runners_up(among, rows[1:], scores)
     because = f"expected {expected.mean:.4g} ± {expected.sd:.2g}; {what}"
-    return Choice(among.recipe(rows[0]), because, acquisition, float(scores[rows[0]]), others)
+    return Choice(among.recipe(rows[0]), because, acquisition, finite(scores[rows[0]]), others)

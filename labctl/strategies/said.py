@@ -4,18 +4,23 @@ import math
 from collections.abc import Mapping
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labctl.objective import Objective
 from labctl.proposal import Predicted
 from labctl.strategies.gain import CHANCE, SCALARISED, Gain
 from labctl.strategies.protocol import Situation
 
+Floats = NDArray[np.float64]
+
 _AS_GOOD = 0.05
 """Share of the doubt in a prediction below which a difference is none."""
 
 
-def because(expected: Mapping[str, Predicted], situation: Situation, found: Gain) -> str:
-    """What is expected of a recipe, and what it promises over what is known."""
-    return f"{_promise(expected, situation, found)}{_where(situation)}"
+def because(expected: Mapping[str, Predicted], situation: Situation, found: Gain, X: Floats) -> str:
+    """What is expected of a recipe (1 x d in the unit cube), and what it promises over what is known."""
+    return f"{_promise(expected, situation, found)}{_where(situation, X)}"
 
 
 def _promise(expected: Mapping[str, Predicted], situation: Situation, found: Gain) -> str:
@@ -39,7 +44,10 @@ def _promise(expected: Mapping[str, Predicted], situation: Situation, found: Gai
         than = f"as good as {best} ({level})"
     else:
         than = f"that is {gap} {'better' if better >= 0 else 'worse'} than {best} ({level})"
-    return f"expected {told}, {than}, with the greatest expected improvement of all"
+    why = "with the greatest expected improvement of all"
+    if better < -_AS_GOOD * chosen.sd:
+        why = f"yet {why}, since it is so uncertain"
+    return f"expected {told}, {than}, {why}"
 
 
 def _told(expected: Mapping[str, Predicted], situation: Situation) -> str:
@@ -60,13 +68,15 @@ def _kept_with(objective: Objective, predicted: Predicted) -> str:
     low, high = objective.limits
     below = 0.0 if low == -math.inf else normal.cdf(low)
     above = 1.0 if high == math.inf else normal.cdf(high)
-    return f" (within its limits with {above - below:.0%})"
+    return f" (within its limits with a chance of {above - below:.0%})"
 
 
-def _where(situation: Situation) -> str:
+def _where(situation: Situation, X: Floats) -> str:
     inside = "" if situation.verdict in (None, "trusted") else " inside the known domain"
-    believed = "" if situation.belief is None else "; what people believe of good recipes weighs in"
-    return inside + believed
+    if situation.belief is None:
+        return inside
+    factor = math.exp(float(situation.belief.log(X)[0]))
+    return f"{inside}; what people believe of good recipes weighs it by {factor:.2g}, where 1 is the most"
 
 
 def short(value: float) -> str:

@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.space.narrowed import reached
 from labctl.strategies.protocol import Situation
 
 Floats = NDArray[np.float64]
 
 TWIN = 0.01
-"""Share of each setting's range within which two recipes are one: what differs less is a replicate."""
+"""Share of the range in which each setting may be drawn within which two recipes are one: what differs less
+is a replicate."""
 NEAR = 0.03
 """The same for a recipe that is expected to gain less than readings scatter."""
 HARDLY = 0.2
@@ -31,6 +33,11 @@ def twins(situation: Situation, X: Floats, gains: Floats | None = None) -> NDArr
     if situation.space.pool is not None or not len(done) or not len(X):
         return np.zeros(len(X), dtype=bool)
     reach = np.full(len(X), TWIN) if gains is None else np.where(gains < 1.0, NEAR, TWIN)
+    box = situation.advised.box
+    if box is not None and box is not situation.space:
+        lower, upper = reached(situation.space, box)
+        wide = np.where(upper > lower, upper - lower, 1.0)
+        X, done = X / wide, done / wide
     nearest = np.empty(len(X))
     rows = max(1, _BLOCK // (len(done) * X.shape[1]))
     for begin in range(0, len(X), rows):

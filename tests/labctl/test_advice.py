@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labctl.advice import Advice, belief, veto_of, vetoed
+from labctl.advice import Advice, belief, leaves_nothing, veto_of, vetoed
 from labctl.config import CampaignConfig, load_config
 from labctl.errors import RequestError
 
@@ -168,3 +168,39 @@ def test_advice_that_fits_nothing_is_refused(
         load_config(hand_campaign(advice=advice))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+PART = {"kind": "continuous", "unit": "mm", "low": 0, "high": 1}
+HALF = {"when": {"x": {"at_least": 0.5, "unit": "mm"}}, "because": "no"}
+
+
+@pytest.mark.parametrize(
+    ("laws", "veto", "sentence"),
+    [
+        (
+            {"forbidden": [{"when": {"x": {"below": 0.5, "unit": "mm"}}, "because": "n"}]},
+            HALF,
+            "every recipe",
+        ),
+        ({"rules": ["x >= 0.5"]}, HALF, "leave no recipe that was found"),
+        ({"constraints": [{"terms": {"x": 1}, "at_least": 0.6, "unit": "mm"}]}, HALF, "leave no recipe"),
+        ({"rules": ["x >= 0.4"]}, HALF, None),
+        ({"forbidden": [{"when": {"x": {"below": 0.4, "unit": "mm"}}, "because": "n"}]}, HALF, None),
+        ({}, HALF, None),
+    ],
+)
+def test_vetoes_that_leave_nothing_beside_the_laws_are_known_before_a_campaign_begins(
+    hand_campaign: Written, laws: dict[str, Any], veto: dict[str, Any], sentence: str | None
+) -> None:
+    told = {"parameters": {"x": PART, "z": PART}, "advice": {"vetoes": [veto]}, **laws}
+    config = load_config(hand_campaign(**told))
+    found = leaves_nothing(config.model.advice, config.space)
+    assert (found is None) == (sentence is None)
+    assert sentence is None or sentence in str(found)
+    assert leaves_nothing(Advice(), config.space) is None
+
+
+def test_vetoes_against_every_row_of_a_pool_leave_nothing(hand_campaign: Written) -> None:
+    config = load_config(hand_campaign(parameters={"x": PART}, advice={"vetoes": [HALF]}))
+    assert leaves_nothing(config.model.advice, config.space.with_pool({"x": [0.5, 0.7]})) is not None
+    assert leaves_nothing(config.model.advice, config.space.with_pool({"x": [0.4, 0.7]})) is None

@@ -150,3 +150,17 @@ def test_a_cheap_reading_is_no_turn(view_from: Callable[..., View], asked: Calla
     due, had = _due(view.state, Shares({"improve": 0.8, "random": 0.2}, ""))
     assert due == pytest.approx({"improve": 1.6, "random": 0.4})
     assert had == {"random": 1}
+
+
+def test_weights_too_large_to_add_up_share_the_budget_all_the_same(next_turn: Callable[..., Turn]) -> None:
+    had = list(START)
+    for _ in range(8):
+        had.append(next_turn(campaign({"improve": 1e308, "random": 1e308}), had).order[0])
+    assert Counter(had[2:]) == {"improve": 4, "random": 4}
+
+
+def test_a_vetoed_recipe_comes_last_where_vetoes_are_doubted(next_turn: Callable[..., Turn]) -> None:
+    doubted, sure = (campaign({"improve": 1}, advice={"vetoes": [VETO], "doubt": d}) for d in (0.01, 0))
+    assert next_turn(doubted, START).order == ("improve", *FALLBACK, "vetoed")
+    assert next_turn(doubted, []).order == ("space_filling", *FALLBACK, "vetoed")
+    assert next_turn(sure, START).order == ("improve", *FALLBACK)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 NODES = 48
+FARTHEST = 1e150
+"""Standard deviations whose square is still a number; a density is 0 long before."""
 REACH = 9.0
 """Standard deviations beyond which a normal density adds nothing that a double can hold beside its centre."""
 
@@ -54,8 +56,12 @@ def log_expected_approach_slopes(
         certain = np.log(np.maximum(miss - np.abs(mean - target), 0.0))
     value = np.where(sd > 0.0, np.where(uncertain, value, -np.inf), certain)
     sloped = uncertain & np.isfinite(value)
-    by_mean = np.where(sloped, (shares * z).sum(axis=0) / safe, 0.0)
-    by_sd = np.where(sloped, (shares * (z * z - 1.0)).sum(axis=0) / safe, 0.0)
+    # An infinite z has no share; it would be no number times nothing.
+    z = np.clip(z, -FARTHEST, FARTHEST)
+    with np.errstate(over="ignore"):
+        by_mean, by_sd = ((shares * part).sum(axis=0) / safe for part in (z, z * z - 1.0))
+    # A slope too steep for a double is of an sd so small that there is no tail to climb.
+    by_mean, by_sd = (np.where(sloped & np.isfinite(slope), slope, 0.0) for slope in (by_mean, by_sd))
     return value, by_mean, by_sd
 
 

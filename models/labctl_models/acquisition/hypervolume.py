@@ -148,8 +148,11 @@ def log_expected_growth_slopes(
             density = np.exp(-0.5 * z_low**2 - LOG_SQRT_2PI - side) - np.exp(
                 np.where(np.isfinite(z_high), -0.5 * z_high**2, -np.inf) - LOG_SQRT_2PI - side
             )
-        by_mean.append(np.where(usable, shares * slope_mean, 0.0).sum(axis=0))
-        by_sd.append(np.where(usable, shares * density, 0.0).sum(axis=0))
+            # Where a box's slope is too steep for a double, its share is too small for one.
+            parts = [shares * slope_mean, shares * density]
+        counted = [np.where(usable & np.isfinite(part), part, 0.0).sum(axis=0) for part in parts]
+        by_mean.append(counted[0])
+        by_sd.append(counted[1])
     return value, by_mean, by_sd
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labctl_models.acquisition.improvement import log_h
+from labctl_models.acquisition.logs import log_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from labctl_models.surrogates.protocol import Array
 
 
-def knowledge_gradient(
+def log_knowledge_gradient(
     mean: Array, covariance: Array, noise_variance: float, *, candidates: Sequence[int] | None = None
 ) -> Array:
-    """Knowledge gradient (c,) of measuring each candidate, for m recipes with jointly normal responses.
+    """Log knowledge gradient (c,) of measuring each candidate, for m recipes with jointly normal responses.
 
     Measuring recipe x moves the posterior mean of all m by b Z, with Z standard normal and b = covariance
-    with x / √(variance of a reading at x); the value is E[max(mean + b Z)] - max(mean). Exact, after
+    with x / √(variance of a reading at x); the value is log(E[max(mean + b Z)] - max(mean)), -inf where no
+    reading could make another recipe the best. Exact, after
     Frazer, Powell and Dayanik, INFORMS J. Comput. 21, 599 (2009), algorithm 2. It differs from expected
     improvement where a measurement tells about other recipes than itself or is noisy. O(m log m) for each
     candidate, so the m are a shortlist; it should hold the recipe with the best mean.
@@ -43,24 +45,25 @@ def knowledge_gradient(
     if not noise_variance >= 0.0:
         raise ValueError(f"the noise variance is {noise_variance}; it must be 0 or more")
     rows = range(m) if candidates is None else candidates
-    gains = np.zeros(len(rows))
+    gains = np.full(len(rows), -np.inf)
     for i, row in enumerate(rows):
         reading = covariance[row, row] + noise_variance
         if reading > 0.0:
-            gains[i] = expected_rise(mean, covariance[:, row] / np.sqrt(reading))
+            gains[i] = log_expected_rise(mean, covariance[:, row] / np.sqrt(reading))
     return gains
 
 
-def expected_rise(a: Array, b: Array) -> float:
-    """E[max(a + b Z)] - max(a) for lines of intercepts a and slopes b (both (m,)) and Z standard normal.
+def log_expected_rise(a: Array, b: Array) -> float:
+    """Logarithm of E[max(a + b Z)] - max(a) for lines of intercepts a and slopes b (both (m,)), Z normal.
 
     Where the upper envelope of the lines passes from one to the next, at Z = c, the slope grows by Δ and
-    adds Δ h(-|c|) with h(z) = φ(z) + zΦ(z). Never negative.
+    adds Δ h(-|c|) with h(z) = φ(z) + zΦ(z). Summed as logarithms, since far crossings add less than a double
+    can hold. -inf where one line is highest everywhere.
     """
     _, slopes, crossings = upper_envelope(a, b)
     if len(crossings) == 0:
-        return 0.0
-    return float((np.diff(slopes) * np.exp(log_h(-np.abs(crossings)))).sum())
+        return -np.inf
+    return float(log_sum(np.log(np.diff(slopes)) + log_h(-np.abs(crossings))))
 
 
 def upper_envelope(a: Array, b: Array) -> tuple[NDArray[np.intp], Array, Array]:
@@ -76,7 +79,8 @@ def upper_envelope(a: Array, b: Array) -> tuple[NDArray[np.intp], Array, Array]:
         crossing = -np.inf
         while kept:
             last = kept[-1]
-            crossing = (a[last] - a[line]) / (b[line] - b[last])
+            with np.errstate(over="ignore"):  # nearly parallel lines cross at infinity, which is never
+                crossing = (a[last] - a[line]) / (b[line] - b[last])
             if len(kept) == 1 or crossing > crossings[-1]:
                 break
             kept.pop()
@@ -96,8 +100,9 @@ def _near_the_top(a: Array, b: Array) -> NDArray[np.bool_]:
         keep[[top, end]] = True
         if b[end] == b[top]:
             continue
-        z = (a[top] - a[end]) / (b[end] - b[top])
+        with np.errstate(over="ignore"):
+            z = (a[top] - a[end]) / (b[end] - b[top])
         # A line between two others that is highest anywhere is above them where they cross.
         between = (b > min(b[end], b[top])) & (b < max(b[end], b[top]))
-        keep |= between & (a + b * z >= a[top] + b[top] * z)
+        keep |= between & ((a + b * z >= a[top] + b[top] * z) if np.isfinite(z) else True)
     return keep

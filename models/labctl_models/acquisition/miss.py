@@ -51,7 +51,7 @@ class Miss:
 def folded(mean: Array, sd: Array) -> tuple[Array, Array]:
     """E|Z| and E[Z²] for Z normal with mean and sd of any one shape; Leone, Technometrics 3, 543 (1961)."""
     safe = np.where(sd > 0.0, sd, 1.0)
-    z = mean / safe
     with np.errstate(under="ignore", over="ignore"):
+        z = mean / safe  # infinite where the sd is next to nothing, and then E|Z| is |mean|
         first = safe * np.sqrt(2.0 / np.pi) * np.exp(-0.5 * z * z) + mean * (1.0 - 2.0 * ndtr(-z))
     return np.where(sd > 0.0, first, np.abs(mean)), mean**2 + sd**2

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COVERAGE = 0.9
 ALARM = 20.0
 """Evidence at which intervals are held to be too narrow: reached by chance in 1 of 20 campaigns at most."""
+FARTHEST = 1e150
+"""Standard deviations beyond which a result is no farther off; the square of so many is still a number."""
 BETS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Stakes on a miss, as parts of the largest that cannot lose everything. Small ones pay for intervals that
 are a little too narrow, large ones for those that are much too narrow; none need be chosen beforehand."""
@@ -75,7 +77,8 @@ def watch(y: Array, mean: Array, sd: Array, *, coverage: float = COVERAGE) -> Wa
         )
     if not 0.0 < coverage < 1.0:
         raise ValueError(f"coverage is {coverage}; it must lie strictly between 0 and 1")
-    z = (y - mean) / sd
+    with np.errstate(over="ignore"):  # a certainty that was wrong; beyond the farthest no miss is worse
+        z = np.clip((y - mean) / sd, -FARTHEST, FARTHEST)
     width = float(ndtri(0.5 + coverage / 2.0))
     covered = np.abs(z) <= width
     evidence = miss_evidence(~covered, 1.0 - coverage)

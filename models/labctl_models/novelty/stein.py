@@ -15,6 +15,8 @@ CHUNK_ENTRIES = 2_000_000
 # Median and mean absolute deviation of a normal variable are sd / these numbers.
 MEDIAN_TO_SD = 1.482602218505602
 MEAN_TO_SD = 1.2533141373155001
+FARTHEST = 1e100
+"""Widths beyond which an outcome is no farther away; the square of so many is still a number."""
 
 
 def usual_variance(n: int, p: int) -> float:
@@ -63,8 +65,19 @@ class Scale:
         return cls(centre, np.where(width > 0.0, width, 1.0))
 
     def standardised(self, outcomes: Array) -> Array:
-        """Outcomes (q x p) in widths from the centre."""
-        return np.asarray((np.asarray(outcomes, dtype=np.float64) - self.centre) / self.width)
+        """Outcomes (q x p) in widths from the centre, at most `FARTHEST` of them.
+
+        Where half of the outcomes agree to 300 digits and one does not, it would be more widths away than a
+        double can say; beyond the farthest, nothing is told apart.
+        """
+        off = np.asarray(outcomes, dtype=np.float64) - self.centre
+        with np.errstate(over="ignore"):
+            return np.asarray(np.clip(off / self.width, -FARTHEST, FARTHEST), dtype=np.float64)
+
+    def widths(self, sd: Array) -> Array:
+        """Standard deviations (q x p) of outcomes in widths, at most `FARTHEST` of them."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.minimum(np.asarray(sd) / self.width, FARTHEST), dtype=np.float64)
 
 
 def stein_novelty(outcomes: Array, observed: Array, *, variance: float = PUBLISHED_VARIANCE) -> Array:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 NARROWEST = 1e-6
 """Bounds closer than this share of the noise are moved apart to it; no reading can tell the difference."""
 
+FARTHEST = 1e6
+"""Standard deviations of the measurements beyond which a bound says no more than that it is far away."""
+FARTHEST_UNIT = 1e150
+"""A scale of which the square, and that of its inverse, are still numbers."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CensoredGP(FittedGP):
@@ -99,10 +104,13 @@ def with_bounds(
 def _told(fitted: FittedGP, X: Array, low: Array, high: Array) -> tuple[CensoredGP, float]:
     """One process with its bounds, and the log probability that it gave them."""
     noise = fitted.noise_variance
-    a, b = (low - fitted.shift) / fitted.scale, (high - fitted.shift) / fitted.scale
+    a, b = (_standardised(ends, fitted) for ends in (low, high))
     b = np.maximum(b, a + NARROWEST * math.sqrt(noise))
     mean = (fitted.predict(X).mean - fitted.shift) / fitted.scale
-    covariance = fitted.covariance(X) / fitted.scale**2
+    # Of very small or large units the square is no number, and the covariance in them is none either.
+    small, large = 1.0 / FARTHEST_UNIT, FARTHEST_UNIT
+    known = fitted if small < fitted.scale < large else replace(fitted, scale=1.0)
+    covariance = known.covariance(X) / known.scale**2
     np.fill_diagonal(covariance, np.maximum(np.diagonal(covariance), 1e-12))
     sites: Sites = propagate(mean, covariance, noise, a, b)
     told = sites.informative
@@ -121,6 +129,13 @@ def _told(fitted: FittedGP, X: Array, low: Array, high: Array) -> tuple[Censored
         remarks=(*fitted.card.remarks, _remark(len(X))),
     )
     return replace(extended, card=card), sites.log_evidence
+
+
+def _standardised(ends: Array, fitted: FittedGP) -> Array:
+    """Ends of intervals in the process's own units, the closed ones no farther out than `FARTHEST`."""
+    with np.errstate(over="ignore"):
+        own = (ends - fitted.shift) / fitted.scale
+    return np.where(np.isfinite(ends), np.clip(own, -FARTHEST, FARTHEST), ends)
 
 
 def _extended(fitted: FittedGP, X_new: Array, y_new: Array, noise_new: Array, noise: Array) -> CensoredGP:

@@ -47,3 +47,16 @@ def test_nothing_is_gained_where_nothing_is_open() -> None:
 def test_far_away_it_still_ranks_the_nearer_one_higher() -> None:
     near, far = log_expected_approach(np.array([40.0, 60.0]), np.array([0.5, 0.5]), 1.0, 0.7)
     assert -np.inf < far < near < -1000.0
+
+
+@pytest.mark.parametrize("sd", [0.0, 5e-324, 1e-300, 1.0, 1e150])
+@pytest.mark.parametrize(("target", "miss"), [(1e149, 1e20), (0.0, 1e-300), (1e150, 2e150), (0.0, 0.0)])
+def test_numbers_of_very_different_size_have_values_and_slopes(sd: float, target: float, miss: float) -> None:
+    mean = np.array([1e20, 1e-300, 0.0, 1e150, -1e150])
+    value, by_mean, by_sd = log_expected_approach_slopes(mean, np.full(5, sd), target, miss)
+    assert not np.isnan(value).any()
+    assert np.isfinite(by_mean).all()
+    assert np.isfinite(by_sd).all()
+    # Whoever is farther off than the best known recipe, and sure of it, cannot come nearer.
+    if sd <= 1e-300:
+        assert (value[np.abs(mean - target) > miss + 1e-290] == -np.inf).all()

@@ -114,3 +114,19 @@ def test_what_is_dominated_and_what_repeats_is_no_part_of_the_front() -> None:
 def test_more_goals_than_boxes_can_serve_are_refused() -> None:
     with pytest.raises(ValueError, match="up to 4 goals"):
         boxes(np.zeros((1, 5)), np.full(5, -1.0))
+
+
+@pytest.mark.parametrize("sd", [0.0, 5e-324, 1e-300, 1.0, 1e150])
+def test_goals_of_very_different_size_have_growths_and_slopes_that_are_numbers(sd: float) -> None:
+    means = np.array([1e20, 1e-300, 0.0, 1e150, -1e150])
+    for front in (
+        [[1e-300, 1e20], [1e20, 1e-300], [0.0, 5.0]],
+        [[1e150, -1e150], [-1e150, 1e150], [0.0, 0.0]],
+    ):
+        worths = np.array(front)
+        free = boxes(worths, reference_point(worths))
+        goals, sds = [means, means[::-1].copy()], [np.full(5, sd)] * 2
+        value, by_mean, by_sd = log_expected_growth_slopes(goals, sds, free)
+        assert not np.isnan(value).any()
+        assert (value < np.inf).all()
+        assert all(np.isfinite(slope).all() for slope in (*by_mean, *by_sd))

@@ -26,3 +26,10 @@ def test_far_from_the_target_it_is_the_distance(surrogate: GaussianProcess | Ave
     far, belief = Miss(fitted, 100.0).predict(places), fitted.predict(places)
     np.testing.assert_allclose(far.mean, belief.mean - 100.0, rtol=1e-9)
     np.testing.assert_allclose(far.sd, belief.sd, rtol=1e-4)
+
+
+def test_next_to_no_doubt_leaves_the_distance_itself() -> None:
+    mean = np.array([1e20, -1e20, 1e-300, 0.0])
+    first, second = folded(mean, np.full(4, 1e-310))
+    np.testing.assert_allclose(first, np.abs(mean), atol=1e-309)
+    np.testing.assert_allclose(second, mean**2)

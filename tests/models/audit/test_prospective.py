@@ -108,3 +108,15 @@ def test_no_results_yet() -> None:
 def test_wrong_requests_are_refused(y: np.ndarray, sd: np.ndarray, coverage: float, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         watch(y, np.zeros(len(y)), sd, coverage=coverage)
+
+
+def test_a_certainty_that_was_wrong_by_any_factor_is_a_miss_and_a_number() -> None:
+    y, mean, sd = np.full(30, 1e20), np.full(30, 1e-300), np.full(30, 1e-300)
+    found = watch(y, mean, sd)
+    assert not found.covered.any()
+    assert found.alarm_at is not None
+    assert np.isfinite(found.z).all()
+    assert np.isfinite(found.log_score).all()
+    assert np.isfinite(found.inflation)
+    # The score is that of the largest miss there is: 0.5 z² below the density's peak.
+    assert found.log_score[0] == pytest.approx(-0.5 * found.z[0] ** 2)

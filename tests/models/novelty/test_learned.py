@@ -69,3 +69,14 @@ def test_awkward_data_are_learned_from_and_impossible_ones_refused() -> None:
         learn(np.zeros((2, 2)), np.zeros((2, 1)))
     with pytest.raises(ValueError, match="recipe is not finite"):
         learn(np.full((3, 2), np.nan), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("kind", ["pca", "autoencoder"])
+@pytest.mark.parametrize("odd", [1e20, 1e149, -1e149])
+def test_outcomes_of_very_different_size_still_have_a_distance(kind: Kind, odd: float) -> None:
+    X, _, t = along_a_line(12, seed=2)
+    Y = np.append(t[:11] * 1e-300, odd)[:, None]
+    points = learn(X, Y, kind=kind).embed(X, Y)
+    assert np.isfinite(points).all()
+    assert np.median(pdist(points)) == pytest.approx(1.0)
+    assert -1.0 <= rank_drift(X, points) <= 1.0

@@ -102,3 +102,32 @@ def test_few_or_equal_outcomes_have_a_width_and_noise_is_its_floor() -> None:
     assert Scale.of(np.array([[1.0], [1.1]]), np.array([4.0])).width[0] == 4.0
     with pytest.raises(ValueError, match="at least one observed outcome"):
         Scale.of(np.empty((0, 2)))
+
+
+def of_very_different_size() -> list[Array]:
+    """Outcomes as people have them who mix up units: most of them next to nothing, one of them huge."""
+    tiny = np.arange(11) * 1e-300
+    return [
+        np.append(tiny, 1e149)[:, None],
+        np.array([[1e-300]] * 8 + [[1e20]] * 4),
+        np.column_stack([np.append(tiny, -1e149), np.linspace(0.0, 1.0, 12)]),
+    ]
+
+
+@pytest.mark.parametrize("outcomes", of_very_different_size(), ids=["one", "some", "two_goals"])
+def test_outcomes_of_very_different_size_have_finite_novelties(outcomes: Array) -> None:
+    scale = Scale.of(outcomes)
+    known = scale.standardised(outcomes)
+    assert np.isfinite(known).all()
+    # Their order is kept, and beyond the farthest nothing is told apart.
+    for column, given_as in zip(known.T, outcomes.T, strict=True):
+        assert (np.diff(column[np.argsort(given_as, kind="stable")]) >= 0.0).all()
+    novelty = expected_stein_novelty(known, scale.widths(np.abs(outcomes)), known, variance=0.4)
+    assert np.isfinite(novelty).all()
+
+
+def test_a_usual_outcome_is_not_moved_by_the_farthest() -> None:
+    outcomes = np.random.default_rng(0).normal(5.0, 2.0, (30, 2))
+    scale = Scale.of(outcomes)
+    np.testing.assert_array_equal(scale.standardised(outcomes), (outcomes - scale.centre) / scale.width)
+    np.testing.assert_array_equal(scale.widths(outcomes), outcomes / scale.width)

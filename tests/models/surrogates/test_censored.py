@@ -199,3 +199,23 @@ def refused(low: list[float], high: list[float], X: Array) -> Callable[[], objec
 def test_what_is_no_bound_is_refused(call: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"bound needs|columns|finite"):
         call()
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e140])
+def test_a_bound_says_the_same_in_any_unit(unit: float) -> None:
+    X, y = measured()
+    place, low, high = np.array([[0.9]]), np.array([27.0]), np.array([OPEN])
+    usual = with_bounds(GaussianProcess().fit(X, y, seed=0), place, low, high).predict(QUERY)
+    own = with_bounds(GaussianProcess().fit(X, y * unit, seed=0), place, low * unit, high).predict(QUERY)
+    np.testing.assert_allclose(own.mean / unit, usual.mean, rtol=1e-4)
+    np.testing.assert_allclose(own.sd / unit, usual.sd, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e149, OPEN), (-OPEN, -1e149), (1e148, 1e149), (-1.0, 1.0)])
+def test_a_bound_far_beyond_all_that_was_measured_leaves_numbers(low: float, high: float) -> None:
+    X, y = measured()
+    for unit in (1.0, 1e-300):
+        fitted = GaussianProcess().fit(X, y * unit, seed=0)
+        told = with_bounds(fitted, QUERY[7:8], np.array([low]), np.array([high])).predict(QUERY)
+        assert np.isfinite(told.mean).all()
+        assert np.isfinite(told.sd).all()
