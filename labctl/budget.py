@@ -5,6 +5,9 @@ from pydantic import Field, field_validator, model_validator
 from labctl import units
 from labctl.space.parameters import Number, Strict, Whole, check_unit
 
+MOST_PRICE = 1e30
+"""Far beyond any price, and far enough below the largest float that a campaign's costs add up."""
+
 
 class Target(Strict):
     """Stop as soon as an experiment is this good; of a goal with a target, this near to it."""
@@ -37,6 +40,8 @@ class CostConfig(Strict):
             raise ValueError("costs nothing; give each, hour or of a number above zero")
         if any(price < 0 for price in self.of.values()):
             raise ValueError("of: a price must be zero or more")
+        if max(self.each, self.hour, *self.of.values(), 0.0) > MOST_PRICE:
+            raise ValueError(f"a price above {MOST_PRICE:g} adds up to no number; count in a larger unit")
         return self
 
 

@@ -10,25 +10,15 @@ from labctl.config import CampaignConfig
 from labctl.evidence import level_in_words
 from labctl.plural import counted, verb
 from labctl.scores import End, bound_in_words, breaks_limits, keeps_limits, standing_value
+from labctl.space import Parameter
+from labctl.space.shown import recipe_text
 from labctl.state import Experiment
 from labctl.summary import Best, Summary
-from labctl_drivers.protocol import Setting
 
 
 def number(value: float) -> str:
-    """A number as a person writes it: four digits that matter."""
+    """A measured number as a person writes it: four digits that matter."""
     return f"{value:,.4g}" if abs(value) < 1e5 or value == 0 else f"{value:.4g}"  # noqa: PLR2004 - then exponents
-
-
-def recipe_text(recipe: Mapping[str, Setting], units: Mapping[str, str] | None = None) -> str:
-    """A recipe in one line."""
-    units = units or {}
-    parts = []
-    for name, value in recipe.items():
-        shown = value if isinstance(value, str) else number(value)
-        unit = units.get(name, "")
-        parts.append(f"{name} {shown}{' ' + unit if unit not in ('', 'dimensionless', 'unknown') else ''}")
-    return ", ".join(parts)
 
 
 def experiment_line(experiment: Experiment, config: CampaignConfig, best_before: float | None) -> str:
@@ -36,7 +26,9 @@ def experiment_line(experiment: Experiment, config: CampaignConfig, best_before:
     goal, objective = config.goal
     stamp = experiment.proposal.domain
     where = "" if stamp is None or stamp.where == "inside" else stamp.where
-    chosen_by = experiment.proposal.strategy or experiment.proposal.arm
+    arm, strategy = experiment.proposal.arm, experiment.proposal.strategy
+    # How the start is laid out, and that a choice weighed costs, is not what a line is read for.
+    chosen_by = arm if arm in ("initial", "improve") or strategy is None else strategy
     head = f"{experiment.id}  {_plain(chosen_by):<15}  [dim]{where:<7}[/]"
     predicted = experiment.proposal.predictions.get(goal)
     expected = (
@@ -88,14 +80,14 @@ def _quantity(value: float, unit: str) -> str:
     return number(value) + ("" if unit in ("unknown", "dimensionless") else f" {unit}")
 
 
-def print_summary(summary: Summary, units: Mapping[str, str]) -> None:
+def print_summary(summary: Summary, parameters: Mapping[str, Parameter]) -> None:
     """A campaign's summary, on stdout."""
     # Nothing in a name, a message or a table's cell is markup: what reads like it is shown as it stands.
     console = Console(highlight=False, markup=False, emoji=False)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    parts = (_counts(summary), _found(summary, units), _tried(summary), _trust(summary), _record(summary))
+    parts = (_counts(summary), _found(summary, parameters), _tried(summary), _trust(summary), _record(summary))
     for label, text in chain.from_iterable(parts):
         table.add_row(label, text)
     console.print(table)
@@ -136,12 +128,12 @@ def _for_a_person(summary: Summary) -> Rows:
         yield "", "`labctl settle CAMPAIGN.yaml EXPERIMENT --as measured|failed|never --by NAME`"
 
 
-def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
+def _found(summary: Summary, parameters: Mapping[str, Parameter]) -> Rows:
     if summary.best is not None:
         rivals = summary.best.rivals
         more = f"; {counted(rivals, 'result')} beyond the scale may be better" if rivals else ""
         yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}{more}"
-        yield "", recipe_text(summary.best.recipe, units)
+        yield "", recipe_text(summary.best.recipe, parameters)
     if summary.beyond_limits or summary.limits_unknown:
         yield "limits", _limits(summary)
     label = "beyond"
@@ -159,7 +151,7 @@ def _found(summary: Summary, units: Mapping[str, str]) -> Rows:
     if summary.better_off_recipe is not None:
         better = summary.better_off_recipe
         yield "off recipe", f"{better.experiment} gave {_with_unit(better)}, which is better, at"
-        yield "", recipe_text(better.recipe, units)
+        yield "", recipe_text(better.recipe, parameters)
 
 
 def _end(end: End) -> str:

@@ -121,7 +121,7 @@ def section(state: CampaignState) -> dict[str, Any] | None:
         return None
     last = experiments[-1]
     named = {name for e in experiments for name in e.proposal.shares or {}}
-    had = {name: sum((e.proposal.strategy or e.proposal.arm) == name for e in experiments) for name in named}
+    had = {name: sum(_turn(e) == name for e in experiments) for name in named}
     return {
         "figures": {"shares": area(experiments, len(state))},
         "moves": [(m.experiment.id, m.came, m.went) for m in moves(experiments)],
@@ -133,13 +133,25 @@ def section(state: CampaignState) -> dict[str, Any] | None:
     }
 
 
+def _turn(experiment: Experiment) -> str:
+    """Whose turn it was, by the names that shares go by."""
+    proposal = experiment.proposal
+    return str(proposal.strategy) if proposal.strategy in COUSINS else proposal.arm
+
+
 def _about(name: str) -> str:
     return next((look.about for arm, look in ARMS.items() if arm == name), "")
 
 
 def _reasons(evidence: str) -> list[str]:
     """The reasons behind the shares, which stand in the evidence after the shares themselves."""
-    return [r for r in re.split(r"; | and (?=predictions widened|improvement was promised)", evidence.partition(": ")[2]) if r]
+    return [
+        r
+        for r in re.split(
+            r"; | and (?=predictions widened|improvement was promised)", evidence.partition(": ")[2]
+        )
+        if r
+    ]
 
 
 _NO_DOUBT = "nothing speaks against"

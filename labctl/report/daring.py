@@ -41,6 +41,8 @@ QUARTERS = {
     (True, True): "new territory",
 }
 """By whether the idea and the outcome were radical."""
+AGAINST = "in this campaign's own median misses"
+"""What the upright axis counts in: beside it, nobody takes a quarter for an absolute measure."""
 _LOW, _HIGH = -0.11, 1.12
 """Ends of the upright axis, with room for the names of the quarters where no result can lie."""
 _MEDIAN_OF_NORMAL = NormalDist().inv_cdf(0.75)
@@ -132,7 +134,7 @@ def chart(found: Sequence[Daring], failed: Sequence[Experiment]) -> Figure:
             "range": [_LOW, _HIGH],
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "tickformat": ".0%",
-            "title": {"text": "expected outcome  →  radical outcome"},
+            "title": {"text": f"expected outcome  →  radical outcome<br><sub>{AGAINST}</sub>"},
             "showgrid": False,
             "domain": [below + 0.03 if placed else 0, 1],
         },

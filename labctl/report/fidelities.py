@@ -1,5 +1,6 @@
 """Cheaper fidelities: what each told of the goal at the same recipe, and what each has cost."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -167,7 +168,7 @@ def _row(
         "failed": sum(e.status == "failed" for e in own),
         "each": number(sum(costs) / len(costs)) if costs else "",
         "cost": number(sum(costs)),
-        "share": f"{sum(costs) / total:.0%}" if total else "",
+        "share": f"{sum(costs) / total:.0%}" if 0 < total < math.inf else "",
         "pairs": len(apart),
         "told": told,
     }

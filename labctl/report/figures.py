@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from labctl.config import CampaignConfig
+from labctl.objective import Objective
 from labctl.proposal import Arm
-from labctl.report.goals import broken
+from labctl.report.beyond import arrows, shown
 from labctl.report.look import ARMS, FAILURES, pretty_unit, rounded, with_unit
-from labctl.scores import Scored, best_steps, value_of
+from labctl.scores import Scored, best_steps, broken_limits, standing, value_of
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind
 
@@ -33,19 +34,25 @@ def plain(text: str) -> str:
 
 
 def progress(config: CampaignConfig, state: CampaignState) -> Figure:
-    """Every measurement of the goal, the best so far, and below the axis what failed and how."""
+    """Every result of the goal, the best so far, and below the axis what failed and how.
+
+    A result beyond the scale stands at its bound, with an arrow to where it may lie; small and grey are the
+    readings of cheaper fidelities.
+    """
     goal, objective = config.goal
-    measured = [(e, value) for e in state.measured if (value := value_of(e, goal)) is not None]
-    traces = [
+    found = shown(config, state)
+    traces = _stand_ins(config, state)
+    traces += [
         {
-            **points(arm, [e for e, _ in of_arm], config),
-            "x": [e.number for e, _ in of_arm],
-            "y": [rounded(value) for _, value in of_arm],
+            **points(arm, [r.experiment for r in of_arm], config),
+            "x": [r.experiment.number for r in of_arm],
+            "y": [rounded(r.value) for r in of_arm],
         }
         for arm in ARMS
-        if (of_arm := [(e, v) for e, v in measured if e.proposal.arm == arm])
+        if (of_arm := [r for r in found if r.experiment.proposal.arm == arm])
     ]
-    steps = best_steps(config, measured)
+    traces += arrows([(r.experiment.number, r.value, (0, r.way), r.experiment) for r in found])
+    steps = best_steps(config, standing(config, state))
     if steps:
         x = [e.number for e, _ in steps]
         y = [rounded(v) for _, v in steps]
@@ -55,9 +62,10 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
         star = {"symbol": "star", "size": 17, "color": "$star", "line": {"color": "$paper", "width": 1.2}}
         best = {"type": "scatter", "mode": "markers", "x": x[-1:], "y": y[-1:], "marker": star}
         traces.append({**best, "name": "best", "customdata": [steps[-1][0].number - 1]})
-    kinds = failed_kinds(state.failed)
+    drawn = {r.experiment.id for r in found}
+    kinds = failed_kinds([e for e in state.failed if e.id not in drawn])
     traces += [failure_strip(kind, experiments) for kind, experiments in kinds.items()]
-    strip = 0.075 * len(kinds) if measured else 1.0
+    strip = 0.075 * len(kinds) if found else 1.0
     layout: Figure = {
         "xaxis": {
             "title": {"text": "experiment"},
@@ -68,12 +76,12 @@ def progress(config: CampaignConfig, state: CampaignState) -> Figure:
         "yaxis": {
             "title": {"text": plain(with_unit(goal, objective.unit))},
             "domain": [min(strip + 0.04, 1) if kinds else 0, 1],
-            "visible": bool(measured),
-            "type": axis_type([value for _, value in measured]),
+            "visible": bool(found),
+            "type": axis_type([r.value for r in found]),
         },
     }
-    if objective.target is not None and measured:
-        layout |= target_line(objective.target)
+    if found:
+        layout |= lines_across(objective)
     if kinds:
         layout["yaxis2"] = failure_axis(kinds, strip)
     return {"data": traces, "layout": layout}
@@ -162,13 +170,38 @@ def surprises(results: Sequence[Scored]) -> Figure:
     }
 
 
-def target_line(target: float) -> Figure:
-    """A line across a figure where the goal is to come close to."""
-    line = {"color": "$star", "width": 1.8, "dash": "6px 4px"}
-    across = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": target, "y1": target}
-    said = {"text": "target", "showarrow": False, "font": {"color": "$star", "size": 13}}
-    at = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "y", "y": target, "yanchor": "bottom"}
-    return {"shapes": [{**across, "line": line, "layer": "below"}], "annotations": [{**said, **at}]}
+def lines_across(objective: Objective) -> Figure:
+    """Lines across a figure at what the goal is to come close to, and at the limits it has to keep."""
+    said = [(objective.target, "target", "$star")]
+    said += [(objective.at_least, "at least", "$failed"), (objective.at_most, "at most", "$failed")]
+    shapes, annotations = [], []
+    for y, text, colour in said:
+        if y is None:
+            continue
+        line = {"color": colour, "width": 1.8, "dash": "6px 4px"}
+        across = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": y, "y1": y}
+        shapes.append({**across, "line": line, "layer": "below"})
+        at = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "y", "y": y, "yanchor": "bottom"}
+        annotations.append({**at, "text": text, "showarrow": False, "font": {"color": colour, "size": 13}})
+    return {"shapes": shapes, "annotations": annotations} if shapes else {}
+
+
+def _stand_ins(config: CampaignConfig, state: CampaignState) -> list[Figure]:
+    """What cheaper fidelities read of the goal, small and grey."""
+    goal, _ = config.goal
+    traces: list[Figure] = []
+    for name in config.model.fidelities:
+        read = [
+            (e, v)
+            for e in state.stand_ins
+            if e.proposal.fidelity == name and (v := value_of(e, goal)) is not None
+        ]
+        if read:
+            at = {"x": [e.number for e, _ in read], "y": [rounded(v) for _, v in read]}
+            marker = {"symbol": "circle", "size": 4.5, "color": "$muted", "opacity": 0.55}
+            drawn = {"type": "scatter", "mode": "markers", "name": plain(name), "marker": marker}
+            traces.append({**drawn, **at, "customdata": [e.number - 1 for e, _ in read]})
+    return traces
 
 
 def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
@@ -204,7 +237,7 @@ def points(arm: Arm, experiments: Sequence[Experiment], config: CampaignConfig |
     size = (8 if len(experiments) < FEW_POINTS else 5) * ARMS[arm].scale
     line: Figure = {"color": "$paper", "width": 0.8}
     marker: Figure = {"color": f"${arm}", "symbol": ARMS[arm].shape, "size": size, "opacity": 0.9}
-    hollow = [config is not None and bool(broken(config, e.outcome)) for e in experiments]
+    hollow = [config is not None and bool(broken_limits(config, e.outcome)) for e in experiments]
     if any(hollow):
         marker["symbol"] = [f"{ARMS[arm].shape}-open" if open_ else ARMS[arm].shape for open_ in hollow]
         line["width"] = [1.8 if open_ else 0.8 for open_ in hollow]

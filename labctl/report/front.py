@@ -5,17 +5,14 @@ from itertools import combinations
 from typing import Any
 
 from labctl.config import CampaignConfig
+from labctl.front import complete, value_in
 from labctl.objective import Objective
 from labctl.plural import verb
-from labctl.report.figures import (
-    Figure,
-    padded,
-    plain,
-    points,
-)
+from labctl.report.beyond import Arrow, arrows
+from labctl.report.figures import Figure, padded, plain, points
 from labctl.report.goals import judged_title, quantity
-from labctl.report.growth import complete, value_in
 from labctl.report.look import ARMS, number, pretty_unit, rounded
+from labctl.scores import bound_in_words
 from labctl.state import CampaignState, Experiment
 from labctl.summary import Summary
 
@@ -43,7 +40,9 @@ def pair_figure(
         places = _places(experiments, two, sides)
         return {"x": [rounded(x) for x, _ in places], "y": [rounded(y) for _, y in places]}
 
-    ranges = [padded([o.judged(value_in(e, n)) for e in done], 0.09) for n, o in zip(two, sides, strict=True)]
+    ranges = [
+        padded([o.judged(value_in(e, n, o)) for e in done], 0.09) for n, o in zip(two, sides, strict=True)
+    ]
     traces: list[Figure] = []
     if on_front and len(config.goals) == _TWO:
         traces += _dominated(stairs(_places(on_front, two, sides)), ranges, sides)
@@ -55,12 +54,29 @@ def pair_figure(
         rows = [e.number - 1 for e in on_front]
         shown = {"type": "scatter", "mode": "markers", "name": "front", "marker": star, "customdata": rows}
         traces.append({**shown, **at(on_front)})
+    spots = [(e, *place) for e, place in zip(done, _places(done, two, sides), strict=True)]
+    traces += arrows([(x, y, ways(e, two, sides), e) for e, x, y in spots])
     layout: Figure = {
         axis: {"title": {"text": plain(judged_title(name, o))}, "range": list(ends)}
         for axis, name, o, ends in zip(("xaxis", "yaxis"), two, sides, ranges, strict=True)
     }
     layout["annotations"] = [_better(*sides)]
+    layout["shapes"] = [
+        _limit(axis, limit)
+        for axis, o in zip("xy", sides, strict=True)
+        for limit in (o.at_least, o.at_most)
+        if limit is not None and o.target is None
+    ]
     return {"data": traces, "layout": layout}
+
+
+def ways(experiment: Experiment, two: tuple[str, str], sides: Sequence[Objective]) -> Arrow:
+    """Which way a result of two goals may lie from where it is drawn: to the better where it has a bound."""
+    a, b = (
+        int(o.direction) if bound_in_words(experiment, name, o) else 0
+        for name, o in zip(two, sides, strict=True)
+    )
+    return a, b
 
 
 def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary) -> Figure:
@@ -69,11 +85,11 @@ def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary)
     on_front = {c.experiment for c in summary.front}
     ends = {}
     for name, o in goals.items():
-        worths = [o.worth(value_in(e, name)) for e in done]
+        worths = [o.worth(value_in(e, name, o)) for e in done]
         ends[name] = (min(worths), max(worths) - min(worths) or 1.0)
 
     def heights(e: Experiment) -> list[float | None]:
-        return [rounded((o.worth(value_in(e, n)) - ends[n][0]) / ends[n][1]) for n, o in goals.items()]
+        return [rounded((o.worth(value_in(e, n, o)) - ends[n][0]) / ends[n][1]) for n, o in goals.items()]
 
     others = [e for e in done if e.id not in on_front]
     axes: list[int | None] = [*range(len(goals))]
@@ -108,7 +124,7 @@ def trade_figure(config: CampaignConfig, state: CampaignState, summary: Summary)
         },
         "yaxis": {"range": [-0.12, 1.12], "visible": False},
         "annotations": [
-            _end(column, goals[name], side, [o.judged(value_in(e, name)) for e in done])
+            _end(column, o, side, [o.judged(value_in(e, name, o)) for e in done])
             for column, (name, o) in enumerate(goals.items())
             for side in (0, 1)
         ],
@@ -123,7 +139,7 @@ def listed(config: CampaignConfig, summary: Summary) -> dict[str, Any]:
     rows = [
         (
             c.experiment,
-            [number(c.values[name]) for name in goals],
+            [f"{c.bounds.get(name, '')} {number(c.values[name])}".strip() for name in goals],
             [_setting(c.recipe.get(name)) for name in names],
         )
         for c in summary.front[:MOST_LISTED]
@@ -143,7 +159,8 @@ def best_of_each(config: CampaignConfig, summary: Summary) -> list[tuple[str, st
     for name, o in config.goals.items():
         best = max(summary.front, key=lambda c: o.worth(c.values[name]), default=None)
         if best is not None:
-            found.append((name, quantity(best.values[name], o), best.experiment))
+            value = f"{best.bounds.get(name, '')} {quantity(best.values[name], o)}".strip()
+            found.append((name, value, best.experiment))
     return found
 
 
@@ -152,11 +169,11 @@ def front_in_words(summary: Summary, state: CampaignState, incomplete: int) -> s
     if not summary.front:
         return "No result has a value of every goal and keeps every limit yet."
     n, last = len(summary.front), max(state[c.experiment].number for c in summary.front)
-    said = f"One result, experiment {last}, is beaten by no other in any goal."
+    far = ", as far as bounds can tell" if summary.censored else ""
+    said = f"One result, experiment {last}, is beaten by no other in any goal{far}."
     if n > 1:
-        said = (
-            f"{n} results are beaten by no other in every goal; the last of them came with experiment {last}."
-        )
+        said = f"{n} results are beaten by no other in every goal{far}"
+        said += f"; the last of them came with experiment {last}."
     lacking = f" {incomplete} more {verb(incomplete, 'lacks', 'lack')} a value of some goal."
     return said + (lacking if incomplete else "")
 
@@ -166,7 +183,7 @@ def _places(
 ) -> list[tuple[float, float]]:
     """What the results are judged by in two goals."""
     (a, b), (x, y) = two, sides
-    return [(x.judged(value_in(e, a)), y.judged(value_in(e, b))) for e in experiments]
+    return [(x.judged(value_in(e, a, x)), y.judged(value_in(e, b, y))) for e in experiments]
 
 
 def _setting(value: object) -> str:
@@ -199,6 +216,14 @@ def _dominated(
             "y": [y for _, y in outline],
         },
     ]
+
+
+def _limit(axis: str, value: float) -> Figure:
+    """A line at a limit on a goal."""
+    across = {"xref": "x", "yref": "paper", "x0": value, "x1": value, "y0": 0, "y1": 1}
+    along = {"xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": value, "y1": value}
+    line = {"color": "$failed", "width": 1.8, "dash": "6px 4px"}
+    return {"type": "line", **(across if axis == "x" else along), "line": line, "layer": "below"}
 
 
 def _better(x: Objective, y: Objective) -> Figure:

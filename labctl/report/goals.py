@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from labctl.config import CampaignConfig
 from labctl.objective import Objective
-from labctl.proposal import Outcome
 from labctl.report.look import number, pretty_unit, with_unit
 from labctl.units import UNKNOWN
 
@@ -43,12 +42,6 @@ def listed(parts: Sequence[str]) -> str:
     ('a', 'a and b', 'a, b and c')
     """
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-def broken(config: CampaignConfig, outcome: Outcome | None) -> list[str]:
-    """The limited quantities whose measured value lies outside its limits."""
-    values = {} if outcome is None else outcome.values
-    return [name for name, o in config.limited.items() if name in values and not o.keeps(values[name])]
 
 
 def led_by(config: CampaignConfig, name: str) -> CampaignConfig:

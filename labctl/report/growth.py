@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.config import CampaignConfig
+from labctl.front import complete, value_in
 from labctl.report.figures import Figure, failed_kinds, failure_axis, failure_strip, points, whole
 from labctl.report.look import ARMS, rounded
-from labctl.scores import best_steps, keeps_limits, value_of
+from labctl.scores import best_steps, keeps_limits, standing
 from labctl.state import CampaignState, Experiment
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ class Growth:
     experiment: Experiment
     share: float
     grew: bool
-
-
-def complete(config: CampaignConfig, state: CampaignState) -> list[Experiment]:
-    """The results that have a value of every goal, in order."""
-    return [e for e in state.measured if e.outcome and config.goals.keys() <= e.outcome.values.keys()]
 
 
 def growth(config: CampaignConfig, state: CampaignState) -> list[Growth]:
@@ -48,7 +44,7 @@ def growth(config: CampaignConfig, state: CampaignState) -> list[Growth]:
     kept = [keeps_limits(config, e) for e in done]
     if not any(kept):
         return []
-    worths = np.array([[o.worth(value_in(e, name)) for name, o in goals.items()] for e in done])
+    worths = np.array([[o.worth(value_in(e, name, o)) for name, o in goals.items()] for e in done])
     reference = reference_point(worths[kept])
     sides = worths[kept].max(axis=0) - reference
     # In sides of the box, so that neither very large nor very small numbers leave the range of a float.
@@ -69,9 +65,7 @@ def better(config: CampaignConfig, state: CampaignState, grown: Sequence[Growth]
     """The results that were better than all before them; with several goals, those that the front grew by."""
     if len(config.goals) > 1:
         return {g.experiment.id for g in grown if g.grew}
-    goal, _ = config.goal
-    steps = best_steps(config, [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None])
-    return {e.id for e, _ in steps}
+    return {e.id for e, _ in best_steps(config, standing(config, state))}
 
 
 def volume_figure(config: CampaignConfig, state: CampaignState, grown: Sequence[Growth]) -> Figure:
@@ -87,7 +81,8 @@ def volume_figure(config: CampaignConfig, state: CampaignState, grown: Sequence[
             drawn["marker"]["opacity"] = [1.0 if g.grew else 0.28 for g in some]
             at = {"x": [g.experiment.number for g in some], "y": [rounded(g.share) for g in some]}
             traces.append({**drawn, **at})
-    kinds = failed_kinds(state.failed)
+    counted = {g.experiment.id for g in grown}
+    kinds = failed_kinds([e for e in state.failed if e.id not in counted])
     traces += [failure_strip(kind, experiments) for kind, experiments in kinds.items()]
     strip = 0.075 * len(kinds)
     layout: Figure = {
@@ -107,8 +102,3 @@ def volume_figure(config: CampaignConfig, state: CampaignState, grown: Sequence[
     if kinds:
         layout["yaxis2"] = failure_axis(kinds, strip)
     return {"data": traces, "layout": layout}
-
-
-def value_in(experiment: Experiment, name: str) -> float:
-    """The value of a goal in a complete result."""
-    return experiment.outcome.values[name] if experiment.outcome is not None else float("nan")

@@ -1,5 +1,6 @@
 """How arms, failures and numbers look, in the page and in the picture alike."""
 
+import math
 from dataclasses import dataclass
 
 from labctl.proposal import Arm
@@ -108,5 +109,8 @@ def number(value: float) -> str:
 
 
 def rounded(value: float | None) -> float | None:
-    """A number with the six digits that a picture can show, which keeps the page small."""
-    return None if value is None else float(f"{value:.6g}")
+    """A number with the six digits that a picture can show, which keeps the page small.
+
+    None where it is not finite, as what costs beyond all numbers add up to.
+    """
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

@@ -5,10 +5,24 @@ from typing import Any
 import yaml
 
 from labctl.config import CampaignConfig
+from labctl.front import complete
 from labctl.proposal import Arm
-from labctl.report import arms, daring, fidelities, figures, front, goals, growth, look, rows, slices, words
+from labctl.report import (
+    arms,
+    beyond,
+    daring,
+    fidelities,
+    figures,
+    front,
+    goals,
+    growth,
+    look,
+    rows,
+    slices,
+    words,
+)
 from labctl.report.shell import TEMPLATES, as_json, plotly_bundle, policy_of, script, style, template
-from labctl.scores import scored
+from labctl.scores import broken_limits, scored
 from labctl.state import CampaignState
 from labctl.summary import calibration
 from labctl.view import View
@@ -60,6 +74,9 @@ def page(view: View) -> str:
         best=_best(view, kept),
         arms=_arms(state),
         panels=panels,
+        ends=beyond.ends_in_words(view.summary.ends),
+        arrows=_arrows(view),
+        grey=goals.listed(list(config.model.fidelities)) if state.stand_ins else "",
         **told,
         n_parameters=len(everything),
         n_shown=len(shown),
@@ -111,7 +128,7 @@ def _figures(
 def _several(view: View, grown: list[growth.Growth]) -> dict[str, Any]:
     """What the page says of several goals at once."""
     config, state, summary = view.config, view.state, view.summary
-    done = growth.complete(config, state)
+    done = complete(config, state)
     drawn: dict[str, Any] = {"volume": growth.volume_figure(config, state, grown)} if grown else {}
     pairs = front.pairs(config) if done else []
     drawn |= {f"pair-{i}": front.pair_figure(config, state, summary, two) for i, two in enumerate(pairs)}
@@ -131,12 +148,12 @@ def _several(view: View, grown: list[growth.Growth]) -> dict[str, Any]:
     return {
         "figures": drawn,
         "predicted": predicted,
-        "said": front.front_in_words(summary, state, len(state.measured) - len(done)),
+        "said": front.front_in_words(summary, state, _told(view) - len(done)),
         "best": front.best_of_each(config, summary),
         "listed": front.listed(config, summary),
         "pairs": [(f"pair-{i}", *two) for i, two in enumerate(pairs)],
         "each": each,
-        "hollow": sum(bool(goals.broken(config, e.outcome)) for e in done),
+        "hollow": sum(bool(broken_limits(config, e.outcome)) for e in done),
     }
 
 
@@ -151,6 +168,17 @@ def _best(view: View, kept: list[str]) -> dict[str, Any] | None:
         text = value if isinstance(value, str) else look.number(value)
         settings.append((name, text, look.pretty_unit(getattr(parameters[name], "unit", ""))))
     return {"settings": settings, "more": len(parameters) - len(names)}
+
+
+def _arrows(view: View) -> bool:
+    """Whether a figure of the goals shows a result beyond the scale."""
+    goals = view.config.goals
+    return any(e.outcome and not goals.keys().isdisjoint(e.outcome.bounds) for e in view.state.failed)
+
+
+def _told(view: View) -> int:
+    """How many results there are, with a value or with a bound."""
+    return view.summary.measured + view.summary.censored
 
 
 def _widened(config: CampaignConfig, state: CampaignState) -> float:

@@ -2,13 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from labctl.front import complete, value_in
 from labctl.report.arms import COUSINS, ORDER, moves, shared
-from labctl.report.daring import MIDDLE, QUARTERS, Daring
+from labctl.report.beyond import draw_arrows
+from labctl.report.daring import AGAINST, MIDDLE, QUARTERS, Daring
 from labctl.report.figures import padded
-from labctl.report.front import stairs
-from labctl.report.goals import broken, judged_title, quantity
-from labctl.report.growth import Growth, complete, value_in
-from labctl.report.look import ARMS, Look
+from labctl.report.front import stairs, ways
+from labctl.report.goals import judged_title, quantity
+from labctl.report.key import BAND, FAINT, INK, MUTED, STAR
+from labctl.report.look import ARMS, FAILED_LIGHT, Look
+from labctl.scores import breaks_limits
 from labctl.view import View
 
 if TYPE_CHECKING:
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-INK, MUTED, FAINT, STAR, BAND = "#16191d", "#5d6670", "#e4e7e6", "#e0a100", "#e9f2f8"
+    from labctl.report.growth import Growth
+    from labctl.state import Experiment
+
+LIMIT: Any = {"color": FAILED_LIGHT, "linewidth": 1.6, "linestyle": (0, (6, 4)), "zorder": 1}
 OUTLINE: Any = {"edgecolor": "white", "linewidth": 0.7}
 
 
@@ -30,44 +36,49 @@ def hollow(look: Look) -> dict[str, Any]:
     return {"facecolor": "none", "edgecolor": look.light, "linewidth": 1.5}
 
 
-def explain_hollow(axes: "Axes", view: View) -> None:
-    """One line in the key for all hollow marks, where there are any."""
-    if any(broken(view.config, e.outcome) for e in view.state.measured):
-        mark: Any = {"facecolor": "none", "edgecolor": MUTED, "linewidth": 1.5, "s": 42}
-        axes.scatter([], [], label="breaks a limit", **mark)
+def results(axes: "Axes", view: View, places: "Sequence[tuple[Experiment, float, float]]") -> None:
+    """Results at x and y, each marked by its arm, hollow where a limit on an outcome is broken."""
+    for arm, look in ARMS.items():
+        for breaks in (False, True):
+            some = [
+                (x, y)
+                for e, x, y in places
+                if e.proposal.arm == arm and breaks_limits(view.config, e) is breaks
+            ]
+            if some:
+                style = hollow(look) if breaks else full(look)
+                axes.scatter(
+                    [x for x, _ in some], [y for _, y in some], s=42, marker=look.mark, zorder=3, **style
+                )
 
 
 def front(axes: "Axes", view: View) -> None:
     """Two goals: every result, hollow where a limit is broken, and what the front dominates."""
     config, state = view.config, view.state
     done = complete(config, state)
-    names, sides = list(config.goals), list(config.goals.values())
+    (x, first), (y, second) = config.goals.items()
+    names, sides = (x, y), (first, second)
     axes.set_title(f"{config.name}: best compromises so far", parse_math=False)
     axes.set_xlabel(judged_title(names[0], sides[0]), parse_math=False)
     axes.set_ylabel(judged_title(names[1], sides[1]), parse_math=False)
-    at = {e.id: tuple(o.judged(value_in(e, n)) for n, o in config.goals.items()) for e in done}
+    at = {e.id: (first.judged(value_in(e, x, first)), second.judged(value_in(e, y, second))) for e in done}
     ranges = [padded([place[side] for place in at.values()], 0.09) for side in (0, 1)]
     axes.set(xlim=ranges[0], ylim=ranges[1])
     worst = [ends[0] if o.direction > 0 else ends[1] for ends, o in zip(ranges, sides, strict=True)]
     if corners := stairs([(at[c.experiment][0], at[c.experiment][1]) for c in view.summary.front]):
         outline = [(corners[0][0], worst[1]), *corners, (worst[0], corners[-1][1])]
-        x, y = [[p[side] for p in (*outline, (worst[0], worst[1]))] for side in (0, 1)]
-        axes.fill(x, y, color=BAND, linewidth=0, zorder=0.5)
-        axes.plot(x[:-1], y[:-1], color=INK, linewidth=2, zorder=2)
-    for arm, look in ARMS.items():
-        for breaks in (False, True):
-            some = [e for e in done if e.proposal.arm == arm and bool(broken(config, e.outcome)) is breaks]
-            if not some:
-                continue
-            label = None if breaks else arm
-            x, y = [at[e.id][0] for e in some], [at[e.id][1] for e in some]
-            style = hollow(look) if breaks else full(look)
-            axes.scatter(x, y, s=42, marker=look.mark, label=label, zorder=3, **style)
-    explain_hollow(axes, view)
+        across, up = [[p[side] for p in (*outline, (worst[0], worst[1]))] for side in (0, 1)]
+        axes.fill(across, up, color=BAND, linewidth=0, zorder=0.5)
+        axes.plot(across[:-1], up[:-1], color=INK, linewidth=2, zorder=2)
+    for line, o in zip((axes.axvline, axes.axhline), sides, strict=True):
+        for limit in (o.at_least, o.at_most):
+            if limit is not None and o.target is None:
+                line(limit, **LIMIT)
+    results(axes, view, [(e, *at[e.id]) for e in done])
     chosen = [at[c.experiment] for c in view.summary.front]
     gold: Any = {"s": 90, "color": STAR, "edgecolor": INK, "linewidth": 1.2, "zorder": 4}
     axes.scatter([p[0] for p in chosen], [p[1] for p in chosen], **gold)
-    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none", fontsize=10.5)
+    draw_arrows(axes, [(*at[e.id], ways(e, names, sides)) for e in done], INK)
 
 
 def volume(axes: "Axes", view: View, grown: "Sequence[Growth]") -> None:
@@ -83,17 +94,15 @@ def volume(axes: "Axes", view: View, grown: "Sequence[Growth]") -> None:
         some = [g for g in grown if g.grew and g.experiment.proposal.arm == arm]
         if some:
             numbers, shares = [g.experiment.number for g in some], [g.share for g in some]
-            style: Any = {"s": 50, "color": look.light, "marker": look.mark, "label": arm, "zorder": 3}
+            style: Any = {"s": 50, "color": look.light, "marker": look.mark, "zorder": 3}
             axes.scatter(numbers, shares, **style, **OUTLINE)
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=10.5)
 
 
 def shares(axes: "Axes", view: View) -> None:
     """The shares of the arms by evidence, stacked, with the largest moves numbered."""
     experiments = shared(view.state)
     axes.set_title("whose turn, by evidence")
-    axes.set_xlabel("experiment")
+    axes.set_xlabel("experiment   (numbers: new evidence, which the report tells)")
     axes.set_ylabel("share of the budget")
     x = [e.number for e in experiments]
     named = {name for e in experiments for name in e.proposal.shares or {}}
@@ -107,7 +116,7 @@ def shares(axes: "Axes", view: View) -> None:
         style: Any = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.8}
         if name in COUSINS:
             style = {"facecolor": "white", "edgecolor": colour, "linewidth": 0.0, "hatch": "///"}
-        axes.fill_between(x, base, top, label=name, zorder=2, **style)
+        axes.fill_between(x, base, top, zorder=2, **style)
         base = top
     axes.set(xlim=(x[0] - 0.5, x[-1] + 0.5), ylim=(0, 1.1), yticks=[0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
@@ -118,16 +127,13 @@ def shares(axes: "Axes", view: View) -> None:
         axes.text(
             n, 1.06, str(i), color="white", fontsize=9, weight="bold", ha="center", va="center", bbox=disc
         )
-    handles, labels = axes.get_legend_handles_labels()
-    place: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False, "fontsize": 10.5}
-    axes.legend(handles[::-1], labels[::-1], **place)
 
 
 def daring(axes: "Axes", found: "Sequence[Daring]") -> None:
     """From known to radical ideas, from expected to radical outcomes; rings are new bests."""
     axes.set_title("how daring, and what came of it")
     axes.set_xlabel("known idea  \N{RIGHTWARDS ARROW}  radical idea")
-    axes.set_ylabel("expected outcome  \N{RIGHTWARDS ARROW}  radical outcome")
+    axes.set_ylabel("expected outcome  \N{RIGHTWARDS ARROW}  radical outcome\n" + AGAINST)
     axes.grid(visible=False)
     low, high = -0.13, 1.14
     axes.set(xlim=(-0.05, 1.05), ylim=(low, high), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
@@ -153,10 +159,15 @@ def daring(axes: "Axes", found: "Sequence[Daring]") -> None:
 
 
 def wished(axes: "Axes", view: View) -> None:
-    """A line across the curve of the best so far where the goal is to come close to."""
+    """Lines across the curve of the best so far: what the goal is to come close to, and its limits."""
     _, objective = view.config.goal
-    if objective.target is not None:
-        axes.axhline(objective.target, color=STAR, linewidth=1.6, linestyle=(0, (6, 4)), zorder=1)
-        said = f"target {quantity(objective.target, objective)}"
-        place: Any = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom", "color": STAR}
-        axes.text(0.995, objective.target, said, parse_math=False, **place)
+    gold: Any = {"color": STAR, "linewidth": 1.6, "linestyle": (0, (6, 4)), "zorder": 1}
+    said = [(objective.target, "target", gold)]
+    said += [(objective.at_least, "at least", LIMIT), (objective.at_most, "at most", LIMIT)]
+    for value, words, look in said:
+        if value is None:
+            continue
+        axes.axhline(value, **look)
+        place: Any = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+        text = f"{words} {quantity(value, objective)}"
+        axes.text(0.995, value, text, parse_math=False, color=look["color"], **place)

@@ -7,9 +7,9 @@ from typing import Any
 from labctl.config import CampaignConfig
 from labctl.export import z_scores
 from labctl.proposal import Alternative, Predicted
-from labctl.report.goals import broken
 from labctl.report.look import FAILURES, pretty_unit, rounded
 from labctl.report.words import domain_in_words, surprise_in_words
+from labctl.scores import broken_limits
 from labctl.space.parameters import NUMERIC
 from labctl.state import CampaignState, Experiment
 from labctl.surprises import surprises
@@ -78,7 +78,7 @@ def _row(
         "by": p.fidelity,
         "evidence": p.evidence,
         "feasibility": rounded(p.feasibility),
-        "broken": broken(config, outcome),
+        "broken": broken_limits(config, outcome),
         "alternatives": [_alternative(a, config, shown) for a in p.alternatives[:MOST_ALTERNATIVES]],
         "decision": None if e.decision is None else [e.decision.verdict, e.decision.by, e.decision.reason],
         "attempts": max(len(e.intents), len(e.outcomes)),

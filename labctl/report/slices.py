@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.config import CampaignConfig
+from labctl.report.beyond import arrows, shown
 from labctl.report.figures import FEW_POINTS, axis_type, failure_marker, padded, plain, points
 from labctl.report.look import ARMS, FAILURES, rounded, with_unit
-from labctl.scores import keeps_limits, value_of
+from labctl.scores import keeps_limits, standing, value_of
 from labctl.space.parameters import NUMERIC, Continuous, Parameter
 from labctl.state import CampaignState, Experiment
 from labctl_drivers.protocol import FailureKind, Setting
@@ -78,43 +79,41 @@ def panel(config: CampaignConfig, state: CampaignState, name: str) -> dict[str, 
     goal, objective = config.goal
     numeric = isinstance(parameter, NUMERIC)
     choices = None if numeric else _choices(config, state, name)
-    measured = [
-        (e, v)
-        for e in state.measured
-        if (v := value_of(e, goal)) is not None and _shown(reached(e, name), choices)
-    ]
+    found = [r for r in shown(config, state) if _shown(reached(r.experiment, name), choices)]
+    at = {r.experiment.id: _place(reached(r.experiment, name), choices, r.experiment.number) for r in found}
     traces: list[dict[str, Any]] = [
         {
-            **points(arm, [e for e, _ in some], config),
-            "x": [_place(reached(e, name), choices, e.number) for e, _ in some],
-            "y": [rounded(v) for _, v in some],
+            **points(arm, [r.experiment for r in some], config),
+            "x": [at[r.experiment.id] for r in some],
+            "y": [rounded(r.value) for r in some],
         }
         for arm in ARMS
-        if (some := [(e, v) for e, v in measured if e.proposal.arm == arm])
+        if (some := [r for r in found if r.experiment.proposal.arm == arm])
     ]
-    failed = [e for e in state.failed if _shown(reached(e, name), choices)]
+    traces += arrows([(at[r.experiment.id] or 0.0, r.value, (0, r.way), r.experiment) for r in found])
+    failed = [e for e in state.failed if e.id not in at and _shown(reached(e, name), choices)]
     traces += _rug(failed, [_place(reached(e, name), choices, e.number) for e in failed])
     layout: dict[str, Any] = {
         "xaxis": _axis(parameter, choices, [t for trace in traces for t in trace["x"]]),
         "yaxis": {
             "title": {"text": plain(with_unit(goal, objective.unit))},
             "domain": [0.15, 1] if failed else [0, 1],
-            "type": axis_type([v for _, v in measured]),
-            "visible": bool(measured),
+            "type": axis_type([r.value for r in found]),
+            "visible": bool(found),
         },
         "showlegend": False,
     }
     layout["xaxis"]["anchor"] = "y2" if failed else "y"
     if failed:
         hidden = {"showticklabels": False, "showgrid": False, "fixedrange": True, "ticks": ""}
-        layout["yaxis2"] = {"domain": [0, 0.1 if measured else 1], "range": [-1, 1], **hidden}
+        layout["yaxis2"] = {"domain": [0, 0.1 if found else 1], "range": [-1, 1], **hidden}
     return {"data": traces, "layout": layout}
 
 
 def chart(config: CampaignConfig, state: CampaignState, two: Sequence[str]) -> dict[str, Any]:
     """A map of two parameters: results by colour, failures by their marks."""
     goal, objective = config.goal
-    measured = [(e, v) for e in state.measured if (v := value_of(e, goal)) is not None]
+    measured = standing(config, state)
     # The best is drawn last, on top.
     measured.sort(key=lambda pair: (keeps_limits(config, pair[0]), config.worth(pair[1])))
     places = [[_number(reached(e, name)) for e, _ in measured] for name in two]
@@ -136,8 +135,9 @@ def chart(config: CampaignConfig, state: CampaignState, two: Sequence[str]) -> d
         star = {"symbol": "star", "size": 22, "color": "$star", "line": {"color": "$ink", "width": 1.4}}
         best = {"x": places[0][-1:], "y": places[1][-1:], "customdata": rows[-1:]}
         traces.append({**points, **best, "name": "best", "marker": star})
+    known = {e.id for e, _ in measured}
     for kind in FailureKind:
-        some = [e for e in state.failed if e.outcome is not None and e.outcome.kind == kind]
+        some = [e for e in state.failed if e.id not in known and e.outcome and e.outcome.kind == kind]
         if some:
             traces.append(
                 {

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labctl.evidence import level_in_words
+from labctl.plural import counted
 from labctl.proposal import Predicted, Stamp
 from labctl.report.look import FAILURES, number, pretty_unit
 from labctl.summary import Calibration, Summary
@@ -103,7 +104,11 @@ def progress_in_words(summary: Summary) -> str:
     unit = pretty_unit(summary.best.unit)
     found = f"{number(summary.best.value)}{' ' + unit if unit else ''}"
     first = int(summary.best.experiment.removeprefix("e"))
-    return f"The best single measurement, {found}, came with experiment {first}."
+    rivals = summary.best.rivals
+    more = f" {counted(rivals, 'more result')} beyond the scale may be better still." if rivals else ""
+    if summary.best.bound is not None:
+        return f"The best single result, better than {found}, came with experiment {first}.{more}"
+    return f"The best single measurement, {found}, came with experiment {first}.{more}"
 
 
 _TRUST = {

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from labctl.budget import BudgetConfig, CostConfig, StopRule, Target, seconds_in
+from labctl.budget import MOST_PRICE, BudgetConfig, CostConfig, StopRule, Target, seconds_in
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,13 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_a_cost_costs_something_and_gives_nothing_back(told: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         CostConfig.model_validate(told)
+
+
+@pytest.mark.parametrize("told", [{"each": 1e308}, {"hour": 1e31}, {"each": 1, "of": {"x": 1e200}}])
+def test_a_price_that_adds_up_to_no_number_is_refused(told: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="adds up to no number; count in a larger unit"):
+        CostConfig.model_validate(told)
+    assert CostConfig(each=MOST_PRICE).each == 1e30
 
 
 def test_a_rule_names_what_it_waits_for() -> None:

@@ -246,3 +246,16 @@ def test_a_real_replay_is_exported_whole(replay_campaign: Callable[..., Path]) -
     assert measured == [e.outcome.values["height"] for e in view.state.measured if e.outcome]
     assert all(math.isfinite(v) for v in measured)
     assert {r["failure kind"] for r in rows if r["status"] == "failed"} <= {"infeasible", "censored"}
+
+
+def test_what_each_experiment_cost_is_exported(view_from: Callable[..., View]) -> None:
+    priced = {**CAMPAIGN, "instrument": {"kind": "hand", "cost": {"each": 3.0, "of": {"dose": 2.0}}}}
+    view = view_from(priced, DONE)
+    expected = [3.0 + 2.0 * float(e.made["dose"]) if e.outcome else 0.0 for e in view.state]
+    assert [float(row["cost"]) for row in rows_of(view)] == expected
+    assert [record["cost"] for record in as_records(view)["experiments"]] == expected
+
+
+def test_without_a_price_no_cost_is_exported(view: View) -> None:
+    assert "cost" not in rows_of(view)[0]
+    assert {record["cost"] for record in as_records(view)["experiments"]} == {None}

@@ -79,3 +79,22 @@ def test_a_front_is_what_the_definition_says(worths: list[list[float]]) -> None:
         if not any(beats(other, row) for other in worths) and row not in worths[:i]
     ]
     assert sorted(non_dominated(worths)) == slow
+
+
+def test_a_censored_result_stands_on_the_front_by_what_its_bounds_make_sure_of(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    beyond = {"bounds": {"a": {"low": 52}}}
+    done = [
+        came(a=51, b=9, c=0),
+        came("censored", beyond, b=6, c=0),
+        came("censored", beyond, b=5.5, c=2),
+        came("censored", beyond, b=8, c=0),
+        came("censored", {"bounds": {"a": {"high": 3}}}, b=5, c=0),
+        came("censored", {"bounds": {"a": {"low": 10}, "b": {"low": 4.5, "high": 5.2}}}, c=0),
+    ]
+    view = view_from(CAMPAIGN, [(asked({"x": i}), outcome) for i, outcome in enumerate(done)])
+    assert [(c.experiment, c.values, c.bounds) for c in front(view.config, view.state)] == [
+        ("e0002", {"a": 52.0, "b": 6.0}, {"a": "at least"}),
+        ("e0006", {"a": 10.0, "b": 4.5}, {"a": "at least", "b": "at worst"}),
+    ]

@@ -29,9 +29,9 @@ function hover(row) {
   if (row.feasibility !== undefined) lines.push(`chance of a sample ${percent(row.feasibility)}`);
   if (row.status === "failed") lines.push(`<b>${plain(row.kind)}</b> ${plain(cut(row.message || "", 60))}`);
   for (const o of DATA.objectives) {
-    const value = row.values && row.values[o.name], expected = row.predicted && row.predicted[o.name];
-    if (value === undefined && !expected) continue;
-    const result = value === undefined ? "" : `<b>${withUnit(shown(value), o.unit)}</b>`;
+    const value = row.values && row.values[o.name], known = row.bounds && row.bounds[o.name], expected = row.predicted && row.predicted[o.name];
+    if (value === undefined && !known && !expected) continue;
+    const result = known ? `<b>${plain(bound(known, o.unit))}</b>` : value === undefined ? "" : `<b>${withUnit(shown(value), o.unit)}</b>`;
     lines.push(`${plain(cut(o.name, 40))} ${result}` + (expected ? `  expected ${plusMinus(expected, "")}` : "")
       + ((row.broken || []).includes(o.name) ? "  <b>breaks its limit</b>" : ""));
   }

@@ -70,7 +70,7 @@ function details(row) {
   for (const before of row.earlier || []) say("an earlier attempt: ", before);
   if (row.decision) say(`${row.decision[0]} by ${row.decision[1]}`, row.decision[2] ? `: ${row.decision[2]}` : "");
   const of = values.map((o) => [o.name, plusMinus(row.predicted && row.predicted[o.name], o.unit),
-    row.values && row.values[o.name] !== undefined ? withUnit(shown(row.values[o.name]), o.unit) + (row.status === "failed" ? " (no result)" : "")
+    row.values && row.values[o.name] !== undefined ? withUnit(shown(row.values[o.name]), o.unit) + (row.status === "failed" && !row.bounds ? " (no result)" : "")
       : row.bounds && row.bounds[o.name] ? bound(row.bounds[o.name], o.unit) : ""]);
   box.append(parts);
   part("Expected, and found", simpleTable(["", "predicted ± 1 sd", "measured"], of));

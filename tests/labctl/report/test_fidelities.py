@@ -91,3 +91,15 @@ def test_a_campaign_without_them_says_nothing_of_them(alloys: Callable[..., View
     view = alloys([(1, 1, 9)])
     assert section(view.config, view.state) is None
     assert 'id="fidelities"' not in page(view)
+
+
+def test_costs_beyond_all_numbers_leave_a_page(
+    view_from: Callable[..., View], row: Callable[..., Any]
+) -> None:
+    far = {"x": {"kind": "continuous", "unit": "mm", "low": 0, "high": 1e300}}
+    dear = {"kind": "replay", "dataset": "any", "cost": {"of": {"x": 1e30}}}
+    rows = [row(1e299, {"gap": 3.0}), row(1e299, {"gap": 2.0}, fidelity="pbe")]
+    view = view_from({**MODEL, "parameters": far, "instrument": dear}, rows)
+    assert "gap" in page(view)
+    [target, cheap] = section(view.config, view.state)["rows"]  # type: ignore[index] # it has fidelities
+    assert (target["share"], cheap["share"]) == ("", "")
