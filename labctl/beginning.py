@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from labctl.bench import Bench, refuse_hopeless
 from labctl.config import CampaignConfig, CampaignModel
 from labctl.errors import RequestError
-from labctl.ledger import Ledger
+from labctl.ledger import Entry, Ledger
+from labctl.state import CampaignState
 from labctl.strategy import code_version
 from labctl_drivers.memory import knows
 
@@ -28,6 +29,16 @@ FIXED = (
     "seed",
 )
 """What of a config may not change once experiments have been done under it."""
+_MOST_SEED = 2**63
+
+
+def opening(config: CampaignConfig, bench: Bench, state: CampaignState, seed: int) -> list[Entry]:
+    """What is written when a campaign is opened: how it begins, or how its file has changed, or nothing."""
+    if state.campaign is None:
+        return [Entry("campaign", first_event(config, bench, seed))]
+    content = config.as_json()
+    changed = content != state.config
+    return [Entry("change", {"config": content, "code": code_version()})] if changed else []
 
 
 def first_event(config: CampaignConfig, bench: Bench, seed: int) -> dict[str, Any]:
@@ -40,6 +51,19 @@ def first_event(config: CampaignConfig, bench: Bench, seed: int) -> dict[str, An
         "token": f"{config.name}/{bench.token}",
         "code": code_version(),
     }
+
+
+def refuse_no_seed(seed: object) -> None:
+    """See that what is given for a seed is one.
+
+    Raises:
+        RequestError: it is no whole number from 0 to 2^63 - 1.
+    """
+    if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < _MOST_SEED):
+        return
+    raise RequestError(
+        "is no seed; give a whole number of at least 0 and below 2^63, or leave it out", key="seed"
+    )
 
 
 def refuse_by_hand(config: CampaignConfig) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labctl.advice import ALL_VETOED, Advice, vetoed
+from labctl.advice import Advice, leaves_nothing
 from labctl.budget import seconds_in
 from labctl.config import CampaignConfig
 from labctl.driver import builder, check_options
@@ -19,7 +19,7 @@ from labctl.files import refuse_odd
 from labctl.plural import counted, verb
 from labctl.proposal import recipe_key
 from labctl.space import Formula, NoRecipeError, Space, sample
-from labctl.space.chemistry import refuse_no_formulas
+from labctl.space.chemistry import refuse_no_formulas, refuse_twins
 from labctl.space.parameters import NUMERIC, ends
 from labctl_drivers.limits import Limits, LimitsError, load_limits
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Recipe, Surroundings
@@ -196,7 +196,9 @@ def set_up(config: CampaignConfig, *, folder: Path | None, seed: int) -> Bench:
     instrument = config.model.instrument
     for name, parameter in config.model.parameters.items():
         if isinstance(parameter, Formula):
-            refuse_no_formulas(parameter.choices, file=config.path, key=f"parameters.{name}.choices")
+            where = f"parameters.{name}.choices"
+            refuse_no_formulas(parameter.choices, file=config.path, key=where)
+            refuse_twins(parameter.choices, file=config.path, key=where)
     limits_file = None if config.model.limits is None else config.beside(config.model.limits)
     seconds = seconds_in(instrument.time_limit)
     memory = None if folder is None else folder / "instruments"
@@ -322,9 +324,6 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             "loosen one of them",
             file=config.path,
         )
-    pool, advice = space.pool, config.model.advice
-    if pool is not None and vetoed(advice, space.parameters, pool.columns, len(pool)).all():
-        raise RequestError(f"{ALL_VETOED}; remove one of them", file=config.path, key="advice.vetoes")
     if space.pool is None and not space.independent:
         try:
             sample(space, 1, np.random.default_rng(0))
@@ -332,6 +331,8 @@ def _check_laws(config: CampaignConfig, space: Space) -> None:
             laws = ("constraints", "mixtures", "at_most_nonzero", "rules", "forbidden")
             key = next((name for name in laws if getattr(config.model, name)), "strategy.fixed")
             raise RequestError(error.what, file=config.path, key=key) from None
+    if (why := leaves_nothing(config.model.advice, space)) is not None:
+        raise RequestError(why, file=config.path, key="advice.vetoes")
 
 
 def refuse_hopeless(config: CampaignConfig, bench: Bench) -> None:

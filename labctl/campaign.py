@@ -7,18 +7,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from labctl import review
-from labctl.beginning import first_event, refuse_by_hand, refuse_to_begin, seed_that_holds
+from labctl.beginning import opening, refuse_by_hand, refuse_no_seed, refuse_to_begin, seed_that_holds
 from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
+from labctl.cost import Purse
 from labctl.dispatch import attempt_of, not_started
 from labctl.errors import LabctlError, RefusedError, RequestError
 from labctl.lanes import Arrived, Job, Lanes
 from labctl.ledger import Entry, Ledger
 from labctl.proposal import Interval
 from labctl.review import Keeper, why_none_is_left
-from labctl.state import CampaignState, Experiment, experiment_id, fold, number_of
+from labctl.state import CampaignState, Experiment, experiment_id, fold
 from labctl.stopping import Ended, budgeted, unaffordable, why_distrusted, why_to_stop
-from labctl.strategy import code_version, propose
+from labctl.strategy import propose
 from labctl.summary import Summary, summarise
 from labctl.trust import due, judge
 from labctl_drivers.protocol import Recipe
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from labctl_drivers.engine import Lane
 
 Watcher = Callable[[Experiment], None]
+Own = tuple[Recipe, str]
 
 
 class Campaign:
@@ -50,10 +52,10 @@ class Campaign:
         self._ledger = ledger
         self._lanes = Lanes(config, bench, documents=None if folder is None else folder / "documents.jsonl")
         self._stop_reason: str | None = None
-        self._keeper = Keeper(None, {})
+        self._keeper, self._purse = Keeper(None, {}), Purse()
         self._state = fold(ledger.events())
         self._lanes.distrust(self._state.suspects.values())
-        self._begin()
+        self._append(*opening(config, bench, self._state, seed))
 
     @classmethod
     def open(cls, path: Path | str, *, folder: Path | str | None = None, seed: int | None = None) -> Self:
@@ -65,9 +67,10 @@ class Campaign:
             seed: overrides the file's seed when the campaign begins.
 
         Raises:
-            RequestError: the file, its table or its limits are wrong, or changed since the campaign began.
+            RequestError: the file, table, limits or seed are wrong, or changed since the campaign began.
             BusyError: another controller holds it.
         """
+        refuse_no_seed(seed)
         config = load_config(path)
         where = Path(folder) if folder is not None else config.folder
         # Everything that can be wrong with the request is found before anything is written.
@@ -177,11 +180,16 @@ class Campaign:
     # By hand ----------------------------------------------------------------------------------------
 
     def propose(self, n: int = 1) -> list[Experiment]:
-        """Propose n experiments that wait for results; RefusedError where the lab's limits leave none."""
+        """Propose n experiments that wait for results; RefusedError where the lab's limits leave none.
+
+        What the budget's cost has no room for is left alone, unless nothing else is left.
+        """
         proposed = []
         for _ in range(n):
             self._validate()
-            experiment = self._propose("hand")
+            experiment = self._propose("hand", paid=unaffordable(self.config, self._state) is None)
+            if experiment is None and self._purse.why_nothing_fits() is not None:
+                experiment = self._propose("hand", paid=False)
             if experiment is None:
                 break
             proposed.append(experiment)
@@ -256,7 +264,7 @@ class Campaign:
         wanted = self.bench.space.canonical(recipe)
         if not Keeper(self.bench.limits(), self.bench.space.units).allows(wanted):
             raise RequestError("the recipe breaks the lab's hard limits; change it")
-        proposed = self._propose("hand", only=(wanted, because))
+        proposed = self._propose("hand", only=(wanted, because), paid=False)
         assert proposed is not None  # noqa: S101 - only a choice can run out of candidates
         return proposed
 
@@ -266,13 +274,9 @@ class Campaign:
         Raises:
             RequestError: there is none.
         """
-        number = number_of(experiment)
-        if number is None or number not in self._state.experiments:
-            raise RequestError(
-                f"there is no experiment {experiment!r}; `labctl status` lists those there are",
-                key="EXPERIMENT",
-            )
-        return self._state.experiments[number]
+        from labctl.record import found  # noqa: PLC0415 - only people need it
+
+        return found(self._state, experiment)
 
     # What is known ----------------------------------------------------------------------------------
 
@@ -295,6 +299,8 @@ class Campaign:
         """Status and reason why the last choice found no recipe, or why one that was chosen cannot start."""
         if self._waiting() and (why := why_distrusted(self._state)) is not None:
             return "halted", why
+        if (why := self._purse.why_nothing_fits()) is not None:
+            return "finished", why
         advice = self.config.model.advice
         vetoes = bool(advice.vetoes) and advice.doubt == 0.0
         return why_none_is_left(self.bench.space, self._state, self._keeper, vetoes=vetoes)
@@ -351,14 +357,15 @@ class Campaign:
             proposed.append(experiment)
         return proposed
 
-    def _propose(self, route: str, only: tuple[Recipe, str] | None = None) -> Experiment | None:
+    def _propose(self, route: str, only: Own | None = None, *, paid: bool = True) -> Experiment | None:
         keeper = self._keeper = Keeper(self.bench.limits(), self.bench.space.units)
+        purse = self._purse = Purse(self.config, self._state) if paid else Purse()
         proposed = propose(
             self.config,
             self.bench.space,
             self._state,
             seed=self.seed,
-            allowed=keeper.allows,
+            allowed=lambda recipe: keeper.allows(recipe) and purse.pays(recipe),
             limits=keeper.limits,
             route=route,
             predict_always=self.predict_always,
@@ -366,7 +373,7 @@ class Campaign:
             repeatable=lambda recipe: self.bench.repeatable(recipe, self._state.tries(recipe)),
             offers=lambda fidelity, recipe: self.bench.of(fidelity).offers(recipe),
         )
-        if proposed is None:
+        if proposed is None or not purse.pays(proposed.proposal.recipe, proposed.proposal.fidelity):
             return None
         new = {c["hash"]: Entry("surrogate", c) for c in proposed.cards if c["hash"] not in self._state.cards}
         name = experiment_id(len(self._state) + 1)
@@ -417,15 +424,8 @@ class Campaign:
 
     # The ledger, and ending --------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        content = self.config.as_json()
-        if self._state.campaign is None:
-            self._append(Entry("campaign", first_event(self.config, self.bench, self.seed)))
-        elif content != self._state.config:
-            self._append(Entry("change", {"config": content, "code": code_version()}))
-
     def _append(self, *entries: Entry) -> None:
-        self._state = self._state.extend(self._ledger.append_all(entries))
+        self._state = self._state.extend(self._ledger.append_all(entries) if entries else ())
 
     def _why_to_stop(self, budget: int) -> Ended | None:
         if self._stop_reason is not None:

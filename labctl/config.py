@@ -14,7 +14,7 @@ from labctl.advice import Advice
 from labctl.budget import BudgetConfig, StopRule, Target
 from labctl.complaints import keys_beside, problem
 from labctl.errors import RequestError
-from labctl.instrument import FidelityConfig, InstrumentConfig, one_of
+from labctl.instrument import PLAIN_NAME, FidelityConfig, InstrumentConfig, one_of, refuse_twins
 from labctl.law import LawConfig, RecipesConfig
 from labctl.objective import Objective
 from labctl.proposal import is_wild
@@ -120,7 +120,7 @@ class RetryConfig(Strict):
 class CampaignModel(RecipesConfig):
     """A campaign: what may be varied, what is wanted, and what carries it out."""
 
-    campaign: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="short name")
+    campaign: Name = Field(pattern=PLAIN_NAME, description="short name")
     purpose: str = Field(default="", description="what the campaign is to find out, for people")
     candidates: CandidatesConfig | None = None
     objectives: dict[Name, Objective] = Field(min_length=1, max_length=100)
@@ -258,6 +258,7 @@ class CampaignModel(RecipesConfig):
             )
         if self.instrument.cost is None:
             raise ValueError("instrument.cost: is needed beside fidelities, which are weighed against it")
+        refuse_twins(self.fidelities)
         for name, fidelity in self.fidelities.items():
             fidelity.check(name, self.instrument, self.objectives)
 

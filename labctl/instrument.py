@@ -1,6 +1,7 @@
 """What carries experiments out: the instrument whose results count, and cheaper stand-ins for it."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -14,6 +15,8 @@ from labctl.space.parameters import Strict, Whole
 
 TARGET = "target"
 """What the fidelity is called that counts, where it has to be called something."""
+PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""How the name of something is spelled that has a folder of its own."""
 
 
 def one_of(known: tuple[str, ...]) -> AfterValidator:
@@ -126,6 +129,11 @@ class FidelityConfig(Strict):
         Raises:
             ValueError: one sentence that begins with the key.
         """
+        if not re.fullmatch(PLAIN_NAME, name):
+            raise ValueError(
+                f"fidelities: {name!r} has a folder of its own; name it with up to 64 letters, digits, _ . and -, "
+                "the first one a letter or a digit"
+            )
         if name.casefold() == TARGET:
             raise ValueError(
                 f"fidelities.{name}: this name belongs to the instrument that counts; use another"
@@ -140,3 +148,15 @@ class FidelityConfig(Strict):
         twice = next((q for q, n in Counter(self.reads.values()).items() if n > 1), None)
         if twice is not None:
             raise ValueError(f"fidelities.{name}.reads: {twice} cannot be the reading of two objectives")
+
+
+def refuse_twins(fidelities: Mapping[str, FidelityConfig]) -> None:
+    """See that no two fidelities would share a folder where capitals make no difference.
+
+    Raises:
+        ValueError: one sentence that begins with the key.
+    """
+    seen: dict[str, str] = {}
+    for name in fidelities:
+        if (other := seen.setdefault(name.casefold(), name)) != name:
+            raise ValueError(f"fidelities.{name}: differs from {other} in capitals only; rename one")

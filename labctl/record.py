@@ -9,12 +9,27 @@ from labctl.dispatch import refuse_wild
 from labctl.errors import RequestError
 from labctl.ledger import Entry
 from labctl.proposal import Decision, Interval, Outcome
-from labctl.space.parameters import reached_problem
-from labctl.state import Experiment
+from labctl.space.parameters import Parameter, reached_problem
+from labctl.space.shown import resolution, setting_text
+from labctl.state import CampaignState, Experiment, number_of
 from labctl_drivers.protocol import FailureKind, Recipe, Setting
 
-_AS_ASKED = 2e-6
-"""A setting this close, relatively, is the one that was asked for, as a sheet shows it with six digits."""
+_SLACK = 1.0 + 1e-6
+"""For the rounding of what a sheet shows."""
+
+
+def found(state: CampaignState, experiment: object) -> Experiment:
+    """The experiment with this id, however it was typed.
+
+    Raises:
+        RequestError: there is none.
+    """
+    number = number_of(experiment)
+    if number is None or number not in state.experiments:
+        raise RequestError(
+            f"there is no experiment {experiment!r}; `labctl status` lists those there are", key="EXPERIMENT"
+        )
+    return state.experiments[number]
 
 
 def recorded(
@@ -94,10 +109,11 @@ def checked_outcome(
     goal, objective = config.goal
     if kind is None and not any(name in values for name in config.goals):
         raise RequestError(f"give its value in {objective.unit}, or say how it --failed", key=goal)
-    missed = {name: setting for name, setting in actual.items() if not as_asked(setting, asked[name])}
+    known = config.model.parameters
+    missed = {n: setting for n, setting in actual.items() if not as_asked(known[n], setting, asked[n])}
     if kind is None and missed:
         kind = FailureKind.OFF_RECIPE
-        told = ", ".join(f"{name} was {_text(v)}, not {_text(asked[name])}" for name, v in missed.items())
+        told = ", ".join(_missed(n, known[n], v, asked[n]) for n, v in missed.items())
         message = f"{told}; {message}" if message else told
     return Outcome(
         status="measured" if kind is None else "failed",
@@ -117,11 +133,11 @@ def missing(config: CampaignConfig, outcome: Outcome) -> list[str]:
     return [n for n, o in config.model.objectives.items() if o.needed and n not in told] if told else []
 
 
-def as_asked(reached: Setting, asked: Setting) -> bool:
-    """Whether a setting that was reached is the one that was asked for."""
+def as_asked(parameter: Parameter, reached: Setting, asked: Setting) -> bool:
+    """Whether a setting that was reached is the one that was asked for, as a person was shown it."""
     if isinstance(reached, str) or isinstance(asked, str):
         return reached == asked
-    return math.isclose(reached, asked, rel_tol=_AS_ASKED, abs_tol=1e-12)
+    return abs(reached - asked) <= _SLACK * resolution(parameter, asked)
 
 
 def _check_values(config: CampaignConfig, values: Mapping[str, float]) -> None:
@@ -171,5 +187,5 @@ def _check_bounds(
         raise RequestError(f"a censored result needs its bound; write for example '{goal}>150'", key=goal)
 
 
-def _text(setting: Setting) -> str:
-    return setting if isinstance(setting, str) else f"{setting:.6g}"
+def _missed(name: str, parameter: Parameter, reached: Setting, asked: Setting) -> str:
+    return f"{name} was {setting_text(parameter, reached)}, not {setting_text(parameter, asked)}"

@@ -237,8 +237,10 @@ def experiment_id(number: int) -> str:
     return f"e{number:04d}"
 
 
-def number_of(experiment: str) -> int | None:
+def number_of(experiment: object) -> int | None:
     """The number in an experiment's id, typed as ``e0007``, ``e7`` or ``7``; None if it is no id."""
+    if not isinstance(experiment, str):
+        return None
     digits = experiment.removeprefix("e")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004
 

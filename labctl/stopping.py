@@ -1,12 +1,13 @@
 """When a campaign ends and why, in plain words; pure functions of its state."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from statistics import NormalDist
 
 from labctl import units
 from labctl.budget import StopRule, seconds_in
 from labctl.config import CampaignConfig
-from labctl.cost import attempts_cost, awaited, next_cost, spent
+from labctl.cost import ROUNDING, attempts_cost, awaited, cost_of, next_cost, spent
 from labctl.front import front
 from labctl.plural import counted
 from labctl.proposal import Predicted
@@ -20,7 +21,9 @@ Ended = tuple[str, str]
 def why_to_stop(
     config: CampaignConfig, state: CampaignState, budget: int, *, now: datetime | None = None
 ) -> Ended | None:
-    """Status and reason if the campaign has ended, or None if more experiments may be done.
+    """Status and reasons if the campaign has ended, or None if more experiments may be done.
+
+    Where several parts of the budget are spent, all are named, the one first that was spent first.
 
     Args:
         config: of the campaign.
@@ -28,13 +31,13 @@ def why_to_stop(
         budget: how many experiments, in place of the file's; those by a cheaper fidelity do not count.
         now: against which the time budget is held; the last event's time unless given.
     """
-    return (
-        why_halted(config, state)
-        or _spent_budget(config, state, budget)
-        or _spent_more(config, state, budget, now)
-        or next((why for rule in config.model.stop if (why := _by_rule(rule, config, state))), None)
-        or _in_a_row(config, state)
-    )
+    halted = why_halted(config, state)
+    if halted is not None:
+        return halted
+    if (over := spent_budget(config, state, budget, now)) is not None:
+        return "finished", over
+    by_rule = (why for rule in config.model.stop if (why := _by_rule(rule, config, state)))
+    return next(by_rule, None) or _in_a_row(config, state)
 
 
 def why_halted(config: CampaignConfig, state: CampaignState) -> Ended | None:
@@ -62,25 +65,70 @@ def budgeted(state: CampaignState) -> int:
     return sum(e.status != "rejected" and e.proposal.fidelity is None for e in state)
 
 
-def _spent_budget(config: CampaignConfig, state: CampaignState, budget: int) -> Ended | None:
-    if budgeted(state) >= budget:
-        return "finished", f"the budget of {counted(budget, 'experiment')} is spent"
-    return ("finished", "the target is reached") if target_reached(config, state) else None
+def spent_budget(
+    config: CampaignConfig, state: CampaignState, budget: int, now: datetime | None = None
+) -> str | None:
+    """Which parts of the budget are spent, first the one that was spent first; None if none is."""
+    parts = (
+        _many_enough(state, budget),
+        _good_enough(config, state),
+        _dear_enough(config, state, budget),
+        _long_enough(config, state, now),
+    )
+    return "; ".join(why for _, why in sorted((p for p in parts if p is not None), key=_when)) or None
 
 
-def _spent_more(
-    config: CampaignConfig, state: CampaignState, budget: int, now: datetime | None
-) -> Ended | None:
-    rules = config.model.budget
+_Spent = tuple[datetime, str]
+"""A part of the budget that is spent: since when, and which."""
+
+
+def _when(part: _Spent) -> datetime:
+    return part[0]
+
+
+def _many_enough(state: CampaignState, budget: int) -> _Spent | None:
+    if budgeted(state) < budget:
+        return None
+    counting = [e for e in state if e.status != "rejected" and e.proposal.fidelity is None]
+    at = counting[budget - 1].proposed_at if budget > 0 and counting else _EVER
+    return datetime.fromisoformat(at), f"the budget of {counted(budget, 'experiment')} is spent"
+
+
+def _good_enough(config: CampaignConfig, state: CampaignState) -> _Spent | None:
+    good = _at_target(config, state)
+    return None if not good else (min(_ended(e) for e in good), "the target is reached")
+
+
+def _dear_enough(config: CampaignConfig, state: CampaignState, budget: int) -> _Spent | None:
     why = unaffordable(config, state) or _stand_ins_cost_too_much(config, state, budget)
-    if why is not None:
-        return "finished", why
-    if rules.time is not None and len(state):
-        begun = datetime.fromisoformat(state[_FIRST].proposed_at)
-        last = now or max(datetime.fromisoformat(e.ended_at or e.proposed_at) for e in state)
-        if (last - begun).total_seconds() >= seconds_in(rules.time):
-            return "finished", f"the time of {rules.time} is over"
-    return None
+    if why is None:
+        return None
+    most, total = config.model.budget.cost, 0.0
+    last = _EVER
+    for experiment in by_arrival(e for e in state if e.ended_at is not None):
+        last, total = experiment.ended_at or last, total + cost_of(config, experiment)
+        if most is not None and total >= most:
+            break
+    return datetime.fromisoformat(last), why
+
+
+def _long_enough(config: CampaignConfig, state: CampaignState, now: datetime | None) -> _Spent | None:
+    longest = config.model.budget.time
+    if longest is None or not len(state):
+        return None
+    begun, last = datetime.fromisoformat(state[_FIRST].proposed_at), now or max(_ended(e) for e in state)
+    if (last - begun).total_seconds() < seconds_in(longest):
+        return None
+    return begun + timedelta(seconds=seconds_in(longest)), f"the time of {longest} is over"
+
+
+def _ended(experiment: Experiment) -> datetime:
+    return datetime.fromisoformat(experiment.ended_at or experiment.proposed_at)
+
+
+def by_arrival(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Experiments with an outcome in the order in which their outcomes were written."""
+    return sorted(experiments, key=lambda e: e.ended_seq or 0)
 
 
 def unaffordable(config: CampaignConfig, state: CampaignState) -> str | None:
@@ -94,7 +142,7 @@ def unaffordable(config: CampaignConfig, state: CampaignState) -> str | None:
     cost, waiting, each = spent(config, state), awaited(config, state), next_cost(config, state)
     if cost >= most:
         return f"the budget of {most:g} is spent: the experiments cost {cost:.4g}"
-    if cost + waiting + each <= most * (1.0 + _ROUNDING):
+    if cost + waiting + each <= most * (1.0 + ROUNDING):
         return None
     taken = f", {waiting:.4g} is taken by what waits for a result" if waiting else ""
     spare = f"{cost:.4g} spent{taken}, and another experiment costs about {each:.4g}"
@@ -157,11 +205,16 @@ def stagnation(config: CampaignConfig, state: CampaignState) -> int:
     Where none was ever good, such as while nothing keeps the limits, it is all of them.
     """
     if len(config.goals) > 1:
-        last = max((state[c.experiment].number for c in front(config, state)), default=0)
+        better = [state[c.experiment] for c in front(config, state)]
     else:
-        steps = best_steps(config, standing(config, state))
-        last = steps[-1][0].number if steps else 0
-    return sum(e.number > last for e in state.measured)
+        better = [e for e, _ in _steps(config, state)]
+    last = max((e.ended_seq or 0 for e in better), default=0)
+    return sum((e.ended_seq or 0) > last for e in state.measured)
+
+
+def _steps(config: CampaignConfig, state: CampaignState) -> list[tuple[Experiment, float]]:
+    """The results that were better than all that had come before them, as they came."""
+    return best_steps(config, sorted(standing(config, state), key=lambda pair: pair[0].ended_seq or 0))
 
 
 def promises(
@@ -182,9 +235,8 @@ def promises(
     chances: list[float] = []
     if len(config.goals) > 1:
         return chances
-    steps = best_steps(config, standing(config, state))
-    done = _done(state)
-    for experiment in reversed(done if since is None else state.measured[len(state.measured) - since :]):
+    steps, came = _steps(config, state), by_arrival(state.measured)
+    for experiment in reversed(_done(state) if since is None else came[len(came) - since :]):
         proposal = experiment.proposal
         known = [v for e, v in steps if e.ended_seq is not None and e.ended_seq < experiment.proposed_seq]
         if proposal.arm != "improve" or proposal.fidelity is not None or goal not in proposal.predictions:
@@ -232,19 +284,22 @@ def _gave_nothing(experiment: Experiment, goals: tuple[str, ...]) -> bool:
 
 
 def _done(state: CampaignState) -> list[Experiment]:
-    """The experiments that have their outcome, in the order of their proposals."""
-    return [e for e in state if e.status in ("measured", "failed")]
+    """The experiments that have their outcome, in the order in which it came."""
+    return by_arrival(e for e in state if e.status in ("measured", "failed"))
 
 
 def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
     """Whether an experiment is as good as the budget's target, or as near to the goal's own as it says."""
+    return bool(_at_target(config, state))
+
+
+def _at_target(config: CampaignConfig, state: CampaignState) -> list[Experiment]:
     target, (_, objective) = config.model.budget.target, config.goal
     if target is None:
-        return False
-    wanted = target.value * (units.factor(target.unit, objective.unit) or 1.0)
-    values = [value for e, value in standing(config, state) if keeps_limits(config, e)]
-    least = objective.direction * wanted
-    return any(config.worth(value) >= least for value in values)
+        return []
+    least = objective.direction * target.value * (units.factor(target.unit, objective.unit) or 1.0)
+    found = standing(config, state)
+    return [e for e, value in found if config.worth(value) >= least and keeps_limits(config, e)]
 
 
 def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
@@ -253,15 +308,13 @@ def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
     What was made off recipe and measured all the same is a result of something else, and ends the row.
     """
     count = 0
-    for number in range(len(state), 0, -1):
-        experiment = state.experiments[number]
+    for experiment in reversed(_done(state)):
         if experiment.status == "measured" or any(off_recipe_value(experiment, g) is not None for g in goals):
             break
-        count += experiment.status == "failed"
+        count += 1
     return count
 
 
 _GO_ON = "look at it, and then `labctl resume CAMPAIGN.yaml --by NAME --because TEXT`"
 _FIRST = "e0001"
-_ROUNDING = 1e-9
-"""Costs that add up to the budget but for rounding still fit."""
+_EVER = "0001-01-01T00:00:00+00:00"

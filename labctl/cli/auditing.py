@@ -108,7 +108,7 @@ def _look_ahead(plan: Path | None, output: Path | None) -> None:
 def _tell(audited: "Audited", found: "list[Repair]", output: Path | None, plan: Path | None) -> None:
     from labctl.audit.repairs import out_of_reach  # noqa: PLC0415
     from labctl.audit.words import verdict  # noqa: PLC0415
-    from labctl.cli.show import recipe_text  # noqa: PLC0415
+    from labctl.space.shown import recipe_text  # noqa: PLC0415
 
     _, sentence = verdict(audited.findings, len(audited.fine))
     typer.echo(sentence)
@@ -124,7 +124,7 @@ def _tell(audited: "Audited", found: "list[Repair]", output: Path | None, plan: 
     if found:
         typer.echo(f"{verb(len(found), 'experiment', 'experiments')} that would repair it:")
     for repair in found:
-        typer.echo(f"  {recipe_text(repair.recipe, audited.study.space.units)}")
+        typer.echo(f"  {recipe_text(repair.recipe, audited.study.space.parameters)}")
         typer.echo(f"       {repair.why}")
     _tell_notes(audited.prepared.notes)
     if plan is not None and not found:

@@ -46,12 +46,12 @@ def run(
                 say(f"note: {note}")
             with _progress(campaign, experiments) as watch:
                 summary = campaign.run(experiments=experiments, watch=watch)
-            units = campaign.bench.space.units
+            parameters = campaign.bench.space.parameters
 
     def words() -> None:
         from labctl.cli.show import print_summary  # noqa: PLC0415
 
-        print_summary(summary, units)
+        print_summary(summary, parameters)
 
     give(Answer(summary.as_json(), words, exit_code=1 if summary.status == "halted" else 0), as_json=as_json)
 

@@ -22,11 +22,12 @@ def status(file: CampaignFile, *, folder: Folder = None, as_json: JsonFlag = Fal
     data = {**view.summary.as_json(), "waiting_for": [e.id for e in view.state.pending]}
 
     def words() -> None:
-        from labctl.cli.show import print_summary, recipe_text  # noqa: PLC0415
+        from labctl.cli.show import print_summary  # noqa: PLC0415
+        from labctl.space.shown import recipe_text  # noqa: PLC0415
 
-        print_summary(view.summary, view.config.space.units)
+        print_summary(view.summary, view.config.model.parameters)
         for experiment in view.state.pending:
-            what = recipe_text(experiment.proposal.recipe, view.config.space.units)
+            what = recipe_text(experiment.proposal.recipe, view.config.model.parameters)
             typer.echo(f"  {experiment.id} is {experiment.status}: {what}")
 
     give(Answer(data, words), as_json=as_json)

@@ -69,7 +69,7 @@ def _changed(row: Row, experiment: Experiment, parameters: Mapping[str, Paramete
             continue
         if isinstance(parameter, NUMERIC):
             value = row.number(name)
-            if not as_asked(value, asked):
+            if not as_asked(parameter, value, asked):
                 changed[name] = value
         elif text != asked:
             problem = parameter.problem(text)

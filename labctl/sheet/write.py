@@ -11,6 +11,7 @@ from labctl.export import safe
 from labctl.files import write_whole
 from labctl.sheet.columns import REMARKS, headers
 from labctl.space.parameters import Continuous, Parameter
+from labctl.space.shown import setting_text
 from labctl.state import Experiment
 from labctl_drivers.protocol import Setting
 
@@ -18,7 +19,7 @@ from labctl_drivers.protocol import Setting
 def write_sheet(path: Path, experiments: Sequence[Experiment], config: CampaignConfig) -> None:
     """Write a row for each experiment, with empty cells for its results.
 
-    Settings are written with the six digits that a person can set; the ledger keeps all of them.
+    Settings are written with the digits that matter; the ledger keeps all of them.
 
     Raises:
         RequestError: the file exists, since it may hold results, or cannot be written.
@@ -48,4 +49,4 @@ def refuse_overwriting(path: Path) -> None:
 
 
 def _shown(parameter: Parameter, value: Setting) -> Setting:
-    return float(f"{value:.6g}") if isinstance(parameter, Continuous) else value
+    return setting_text(parameter, value) if isinstance(parameter, Continuous) else value
