@@ -131,8 +131,8 @@ class FidelityConfig(Strict):
         """
         if not re.fullmatch(PLAIN_NAME, name):
             raise ValueError(
-                f"fidelities: {name!r} has a folder of its own; name it with up to 64 letters, digits, _ . and -, "
-                "the first one a letter or a digit"
+                f"fidelities: {name!r} has a folder of its own; name it with up to 64 letters, digits, _ . "
+                "and -, the first one a letter or a digit"
             )
         if name.casefold() == TARGET:
             raise ValueError(

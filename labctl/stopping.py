@@ -149,6 +149,17 @@ def unaffordable(config: CampaignConfig, state: CampaignState) -> str | None:
     return f"the budget of {most:g} is spent: {spare}"
 
 
+def overdrawn(config: CampaignConfig, state: CampaignState) -> str | None:
+    """That what waits for its outcome costs more than the budget has left, or None if it does not."""
+    most = config.model.budget.cost
+    if most is None:
+        return None
+    cost, waiting = spent(config, state), awaited(config, state)
+    if cost + waiting <= most * (1.0 + ROUNDING):
+        return None
+    return f"the budget of {most:g} is spent: {cost:.4g} spent, and what waits will cost {waiting:.4g}"
+
+
 def _stand_ins_cost_too_much(config: CampaignConfig, state: CampaignState, budget: int) -> str | None:
     """Without a limit on the cost: whether the stand-ins have cost as much as the whole target would."""
     price = config.model.instrument.cost

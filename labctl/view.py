@@ -79,8 +79,14 @@ def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, runni
     elif (halted := why_halted(config, state)) is not None:
         status, why = halted
     elif waiting:
-        status = "waiting"
-        why = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"
+        left = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"
+        ended = why_to_stop(config, state, budget)
+        if ended is None:
+            status, why = "waiting", left
+        elif ended[0] == "halted":
+            status, why = "halted", f"{ended[1]}; {left}"
+        else:
+            status, why = "waiting", f"{left}, and no more are to be proposed: {ended[1]}"
     else:
         command = "propose" if config.model.instrument.kind == "hand" else "run"
         had = f"{budgeted(state)} of the {counted(budget, 'experiment')} in the campaign file"

@@ -2,13 +2,14 @@
 
 import math
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give, say
-from labctl.errors import RequestError
+from labctl.errors import RefusedError, RequestError
 from labctl.plural import counted, verb
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.config import CampaignConfig
     from labctl.proposal import Interval
     from labctl.state import Experiment
+    from labctl.stopping import Ended
 
 _BOUND = re.compile(r"([^=<>]+)([<>])=?(.*)", re.DOTALL)
 
@@ -23,7 +25,10 @@ _BOUND = re.compile(r"([^=<>]+)([<>])=?(.*)", re.DOTALL)
 def propose(
     file: CampaignFile,
     *,
-    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many experiments.")] = 1,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", min=1, max=10_000, help="How many experiments; the file's batch unless given."),
+    ] = None,
     recipe: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,35 +54,74 @@ def propose(
         # Before anything is written: a sheet that cannot be made must not leave proposals behind.
         refuse_overwriting(output)
     with Campaign.open(file, folder=folder, seed=seed) as campaign:
-        why = campaign.ended()
-        ended, note = (None, None) if why is None else (why[1], f"the campaign has ended: {why[1]}")
-        own = [campaign.expert(_recipe(recipe, campaign.config))] if recipe else None
-        experiments = campaign.propose(n) if own is None else own
-        if own is None and len(experiments) < n:
+        own = _recipe(recipe, campaign.config) if recipe else None
+        wanted = 1 if own is not None else n or campaign.config.model.strategy.batch
+        experiments, beyond = _proposed(campaign, wanted, own)
+        ended = next((why for _, why in reversed(beyond)), None)
+        notes = [_beyond(end, names) for end, names in beyond.items()]
+        if len(experiments) < wanted:
             ended = campaign.none_left()[1]
-            note = f"{len(experiments)} of {n} proposed: {ended}"
-        units = campaign.bench.space.units
+            notes.append(f"{len(experiments)} of {wanted} proposed: {ended}")
+        parameters = campaign.bench.space.parameters
         if output is not None:
             write_sheet(output, experiments, campaign.config)
     data = {
         "campaign": campaign.config.name,
         "ended": ended,
+        "beyond_the_end": [name for names in beyond.values() for name in names],
         "proposals": [_as_json(e) for e in experiments],
     }
-    if note is not None:
+    for note in notes:
         say(f"note: {note}")
 
     def words() -> None:
-        from labctl.cli.show import recipe_text  # noqa: PLC0415
         from labctl.report.words import domain_in_words  # noqa: PLC0415
+        from labctl.space.shown import recipe_text  # noqa: PLC0415
 
         for experiment in experiments:
-            typer.echo(f"{experiment.id}  {recipe_text(experiment.proposal.recipe, units)}")
+            typer.echo(f"{experiment.id}  {recipe_text(experiment.proposal.recipe, parameters)}")
             typer.echo(f"       {experiment.proposal.arm}: {experiment.proposal.because}")
             if (stamp := experiment.proposal.domain) is not None:
                 typer.echo(f"       {domain_in_words(stamp)}")
 
     give(Answer(data, words), as_json=as_json)
+
+
+def _proposed(
+    campaign: "Campaign", wanted: int, own: dict[str, Any] | None
+) -> tuple[list["Experiment"], "dict[Ended, list[str]]"]:
+    """Experiments, and by reason those of them that are beyond the campaign's end.
+
+    Raises:
+        RefusedError: the lab's limits leave not even one.
+    """
+    from labctl.stopping import overdrawn  # noqa: PLC0415
+
+    experiments: list[Experiment] = []
+    beyond: dict[Ended, list[str]] = {}
+    for _ in range(wanted):
+        end = campaign.ended()
+        try:
+            new = campaign.propose() if own is None else [campaign.expert(own)]
+        except RefusedError:
+            if not experiments:
+                raise
+            break
+        if not new:
+            break
+        experiments += new
+        if end is None and (why := overdrawn(campaign.config, campaign.state)) is not None:
+            end = ("finished", why)
+        if end is not None:
+            beyond.setdefault(end, []).append(new[0].id)
+    return experiments, beyond
+
+
+def _beyond(end: "Ended", names: list[str]) -> str:
+    status, why = end
+    how = "is halted" if status == "halted" else "has ended"
+    shown = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    return f"the campaign {how}: {why}; {shown} {verb(len(names), 'goes', 'go')} beyond that"
 
 
 def record(
@@ -112,7 +156,7 @@ def record(
 ) -> None:
     """Record what a person measured, or how it failed."""
     from labctl.campaign import Campaign  # noqa: PLC0415
-    from labctl.record import missing  # noqa: PLC0415
+    from labctl.record import can_try_again, missing  # noqa: PLC0415
 
     with Campaign.open(file, folder=folder) as campaign:
         if sheet is not None:
@@ -127,28 +171,52 @@ def record(
             before = 0
         summary = campaign.summary()
         lacking = {e.id: missing(campaign.config, e.outcome) for e in recorded if e.outcome is not None}
+        again = [e for e in recorded if can_try_again(campaign.config, campaign.state, e)]
     lacking = {name: lacks for name, lacks in lacking.items() if lacks}
     data = {
         **summary.as_json(),
         "recorded": [e.id for e in recorded],
         "recorded_before": before,
         "missing": lacking,
+        "can_try_again": [e.id for e in again],
     }
 
     def words() -> None:
+        from labctl.cli.show import end_in_words  # noqa: PLC0415
+
         for e in recorded:
-            result = e.outcome
-            typer.echo(f"{e.id} recorded as {(result.kind or result.status) if result else e.status}")
-            if result is not None and result.kind == "off_recipe" and result.values:
-                typer.echo(f"       {result.message}; its values count at the settings that were reached")
-            if e.id in lacking:
-                typer.echo(f"       without {' and '.join(lacking[e.id])}")
+            _tell(e, lacking.get(e.id, []), _again(e, file, folder) if e in again else None)
         if before:
             typer.echo(f"{counted(before, 'row')} {verb(before, 'was', 'were')} recorded before")
         elif not recorded:
             typer.echo("no row holds a result yet")
+        if recorded and (end := end_in_words(summary)) is not None:
+            typer.echo(end)
 
     give(Answer(data, words), as_json=as_json)
+
+
+def _tell(experiment: "Experiment", lacking: list[str], again: str | None) -> None:
+    """Say what was recorded of an experiment, what it lacks, and how to try it again."""
+    result = experiment.outcome
+    typer.echo(
+        f"{experiment.id} recorded as {(result.kind or result.status) if result else experiment.status}"
+    )
+    if result is not None and result.kind == "off_recipe" and result.values:
+        typer.echo(f"       {result.message}; its values count at the settings that were reached")
+    if lacking:
+        typer.echo(f"       without {' and '.join(lacking)}")
+    if again is not None:
+        typer.echo("       this says nothing of the recipe; to try it again:")
+        typer.echo(f"       {again}")
+
+
+def _again(experiment: "Experiment", file: Path, folder: Path | None) -> str:
+    """The command that proposes exactly this recipe once more."""
+    parts = ["labctl", "propose", str(file)]
+    for name, value in experiment.proposal.recipe.items():
+        parts += ["--recipe", f"{name}={value}"]
+    return shlex.join(parts if folder is None else [*parts, "--folder", str(folder)])
 
 
 def _record_one(  # noqa: PLR0917 - the command's own options
@@ -200,16 +268,21 @@ def _bounds(texts: list[tuple[str, str, str]]) -> "dict[str, Interval]":
         end = _number(name, value)
         if not math.isfinite(end):
             raise RequestError(f"{value!r} bounds nothing; write for example '{name}>150'", key=name)
-        ends.setdefault(name, {})["low" if sign == ">" else "high"] = end
+        side = "low" if sign == ">" else "high"
+        if side in ends.setdefault(name, {}):
+            raise RequestError(f"has two bounds {sign}; give one", key=name)
+        ends[name][side] = end
     return {name: Interval(**both) for name, both in ends.items()}
 
 
 def _pairs(texts: list[str]) -> list[tuple[str, str]]:
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise RequestError(f"{text!r} is not NAME=VALUE; write for example hardness=131.5")
+        if any(name.strip() == other for other, _ in pairs):
+            raise RequestError("is given twice; give it once", key=name.strip())
         pairs.append((name.strip(), value.strip()))
     return pairs
 

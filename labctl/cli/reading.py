@@ -30,7 +30,9 @@ def status(file: CampaignFile, *, folder: Folder = None, as_json: JsonFlag = Fal
             what = recipe_text(experiment.proposal.recipe, view.config.model.parameters)
             typer.echo(f"  {experiment.id} is {experiment.status}: {what}")
 
-    give(Answer(data, words), as_json=as_json)
+    # As `labctl run` does, whoever asks is told of a halt by the exit code too.
+    halted = view.summary.status == "halted"
+    give(Answer(data, words, exit_code=1 if halted else 0), as_json=as_json)
 
 
 def report(

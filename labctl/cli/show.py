@@ -87,10 +87,21 @@ def print_summary(summary: Summary, parameters: Mapping[str, Parameter]) -> None
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    parts = (_counts(summary), _found(summary, parameters), _tried(summary), _trust(summary), _record(summary))
+    found = _found(summary, parameters)
+    parts = (_counts(summary), found, _tried(summary), _trust(summary), _record(summary))
     for label, text in chain.from_iterable(parts):
         table.add_row(label, text)
     console.print(table)
+
+
+def end_in_words(summary: Summary) -> str | None:
+    """That a campaign has ended, for a person who goes on with it by hand; None if it has not."""
+    if summary.status not in ("finished", "halted", "exhausted"):
+        return None
+    waiting = summary.waiting
+    left = f"; {counted(waiting, 'experiment')} {verb(waiting, 'waits', 'wait')} for a result"
+    how = "is halted" if summary.status == "halted" else "has ended"
+    return f"the campaign {how}: {summary.why}{left if waiting else ''}"
 
 
 Rows = Iterator[tuple[str, str]]

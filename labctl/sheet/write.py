@@ -49,4 +49,4 @@ def refuse_overwriting(path: Path) -> None:
 
 
 def _shown(parameter: Parameter, value: Setting) -> Setting:
-    return setting_text(parameter, value) if isinstance(parameter, Continuous) else value
+    return float(setting_text(parameter, value)) if isinstance(parameter, Continuous) else value
