@@ -1,6 +1,7 @@
 """How a campaign begins, and what may not change between its beginning and now."""
 
 import json
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ FIXED = (
 )
 """What of a config may not change once experiments have been done under it."""
 _MOST_SEED = 2**63
+_REMEMBERED_ELSEWHERE = {"epics_furnace", "queueserver"}
+"""Kinds of instruments that remember attempts outside the campaign's folder, beside those of others."""
 
 
 def opening(config: CampaignConfig, bench: Bench, state: CampaignState, seed: int) -> list[Entry]:
@@ -48,9 +51,16 @@ def first_event(config: CampaignConfig, bench: Bench, seed: int) -> dict[str, An
         "seed": seed,
         "table": bench.table,
         **({"tables": tables} if (tables := _tables_of_fidelities(bench)) else {}),
-        "token": f"{config.name}/{bench.token}",
+        "token": f"{config.name}/{_token(config, bench)}",
         "code": code_version(),
     }
+
+
+def _token(config: CampaignConfig, bench: Bench) -> str:
+    """What tells this campaign's attempts from those of another, even of the same name and seed."""
+    kinds = {config.instrument(name).kind for name in (None, *config.model.fidelities)}
+    shared = bool(kinds & _REMEMBERED_ELSEWHERE) and bench.surroundings.folder is not None
+    return secrets.token_hex(8) if shared else bench.token
 
 
 def refuse_no_seed(seed: object) -> None:

@@ -21,7 +21,7 @@ from labctl.proposal import recipe_key
 from labctl.space import Formula, NoRecipeError, Space, sample
 from labctl.space.chemistry import refuse_no_formulas, refuse_twins
 from labctl.space.parameters import NUMERIC, ends
-from labctl_drivers.limits import Limits, LimitsError, load_limits
+from labctl_drivers.limits import Limits, LimitsError, load_limits, of_numbers
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Instrument, Recipe, Surroundings
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ class Bench:
     def token(self) -> str:
         """What tells this campaign's attempts from another's in an instrument's memory.
 
-        Replays and simulations take it from the seed, so that the same seed gives the same campaign.
+        It comes from the seed, so that the same seed gives the same campaign; where an instrument remembers
+        the attempts of several campaigns, a random one is drawn when a campaign begins.
         """
         return f"seed-{self.seed}"
 
@@ -352,11 +353,13 @@ def refuse_hopeless(config: CampaignConfig, bench: Bench) -> None:
             problem = limits.forbids_all(name, float(low), float(high), parameter.unit)
         elif name in limits.limits:
             problem = f"{name} is text, but {limits.path.name} limits a number"
+        elif name in limits.unlimited:
+            problem = f"{name} is text; {of_numbers(limits.path.name, name)}"
         if problem is not None:
             raise RequestError(
                 f"leaves no recipe: {problem}; change {config.path.name}, or ask who keeps the limits",
                 file=limits.path,
-                key=f"limits.{name}",
+                key=f"{'unlimited' if name in limits.unlimited else 'limits'}.{name}",
             )
 
 

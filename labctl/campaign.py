@@ -301,8 +301,7 @@ class Campaign:
             return "halted", why
         if (why := self._purse.why_nothing_fits()) is not None:
             return "finished", why
-        advice = self.config.model.advice
-        vetoes = bool(advice.vetoes) and advice.doubt == 0.0
+        vetoes = bool((advice := self.config.model.advice).vetoes) and advice.doubt == 0.0
         return why_none_is_left(self.bench.space, self._state, self._keeper, vetoes=vetoes)
 
     def summary(self) -> Summary:
@@ -375,6 +374,7 @@ class Campaign:
         )
         if proposed is None or not purse.pays(proposed.proposal.recipe, proposed.proposal.fidelity):
             return None
+        self._purse = Purse()  # which has refused nothing that would matter now
         new = {c["hash"]: Entry("surrogate", c) for c in proposed.cards if c["hash"] not in self._state.cards}
         name = experiment_id(len(self._state) + 1)
         self._append(*new.values(), Entry("proposal", proposed.proposal.body(), name, 0))

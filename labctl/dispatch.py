@@ -141,12 +141,13 @@ def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float],
             if objective.needed:
                 problems.append(f"the instrument gave no {name}")
             continue
-        conversion = units.factor(reading.units.get(name, objective.unit), objective.unit)
-        if conversion is None:
+        value = units.converted(
+            float(reading.values[name]), reading.units.get(name, objective.unit), objective.unit
+        )
+        if value is None:
             if objective.needed:
                 problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
             continue
-        value = float(reading.values[name]) * conversion
         if not is_wild(value):
             values[name] = value
         elif objective.needed:
@@ -170,14 +171,15 @@ def _bounds(
         if name not in config.model.objectives:
             continue
         unit = config.model.objectives[name].unit
-        conversion = units.factor(reading_units.get(name, unit), unit)
-        if conversion is not None:
-            found[name] = Interval(low=_end(bound.low, conversion), high=_end(bound.high, conversion))
+        own = reading_units.get(name, unit)
+        if units.converted(0.0, own, unit) is not None:
+            found[name] = Interval(low=_end(bound.low, own, unit), high=_end(bound.high, own, unit))
     return found
 
 
-def _end(value: float | None, conversion: float) -> float | None:
-    return None if value is None or is_wild(value * conversion) else value * conversion
+def _end(value: float | None, own: str, unit: str) -> float | None:
+    end = None if value is None else units.converted(value, own, unit)
+    return None if end is None or is_wild(end) else end
 
 
 def refuse_wild(outcome: Outcome) -> None:

@@ -117,9 +117,9 @@ def _check_all_set(config: CampaignConfig, trial: "Instrument") -> None:
 
 
 def _converts(part: str, unit: str, own: str) -> bool:
-    """Whether a unit serves: a driver converts any setting, the ledger a reading only by a factor."""
+    """Whether a unit serves: a driver converts every setting into its own, and the ledger every reading."""
     if part == "objectives":
-        return units.factor(unit, own) is not None
+        return units.converted(1.0, own, unit) is not None
     from labctl_drivers.units import UnitError, convert  # noqa: PLC0415 - with the driver
 
     try:

@@ -224,11 +224,11 @@ class Resume(Written):
 
 
 class Settled(Written):
-    """What a person found became of an attempt of which the controller could not tell.
+    """What a person found became of an attempt of which nobody could tell, or added to a result in part.
 
     Attributes:
         verdict: it was measured, it failed, or it never used up a sample and may be tried again.
-        outcome: stands in place of the one that was unknown.
+        outcome: stands in place of the one that was unknown, or that lacked a quantity.
         by: who says so.
     """
 

@@ -235,8 +235,8 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def _named(value: float) -> str:
-    return str(value) if isinstance(value, float) else "too large for a number"
+def _named(value: object) -> str:
+    return str(value) if isinstance(value, float) else "a huge number"
 
 
 def _check_settings(config: CampaignConfig, actual: Recipe) -> None:

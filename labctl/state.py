@@ -70,8 +70,8 @@ class Experiment:
         started_at: UTC, when the first intent was written, before anything moved.
         ended_at: UTC, when the last outcome was written; ``ended_seq`` is that event's number.
         result_hash: hash of the event that holds the last outcome.
-        settled: what people said of attempts of which the controller could not tell; ``outcomes`` holds the
-            outcomes that they gave.
+        settled: what people said of attempts of which the controller could not tell, or added to a result in
+            part; ``outcomes`` holds the outcomes that they gave.
     """
 
     id: str

@@ -25,7 +25,7 @@ from labctl.scores import (
 )
 from labctl.state import CampaignState, Experiment
 from labctl.surprises import Surprise, surprises
-from labctl_drivers.protocol import Setting
+from labctl_drivers.protocol import FailureKind, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class VetoedTried:
     """What came of recipes that were tried although a veto speaks against them.
 
     Attributes:
-        tried: how many have their outcome.
+        tried: how many have an outcome that says something of the recipe.
         failed: how many of these failed.
         best: among those that were measured.
         others: the best of all other recipes.
@@ -261,12 +261,15 @@ def _cheaper(config: CampaignConfig, state: CampaignState) -> tuple[Cheaper, ...
 def _vetoed(config: CampaignConfig, state: CampaignState) -> VetoedTried | None:
     advice, parameters = config.model.advice, config.model.parameters
     done = [*state.measured, *state.failed]
-    # What was made before a veto was written says nothing of those who knew it.
+    # What was made before a veto was written says nothing of those who knew it; nor does a fault.
     tried = {
         e.id
         for e in done
-        if e.proposal.strategy == "vetoed"
-        or (e.proposal.arm == "expert" and veto_of(advice, parameters, e.proposal.recipe) is not None)
+        if (e.outcome is None or e.outcome.kind not in _SAYS_NOTHING)
+        and (
+            e.proposal.strategy == "vetoed"
+            or (e.proposal.arm == "expert" and veto_of(advice, parameters, e.proposal.recipe) is not None)
+        )
     }
     if not tried:
         return None
@@ -295,3 +298,7 @@ def calibration(results: list[Scored]) -> Calibration | None:
     z = [r.z for r in results]
     inside = sum(abs(v) <= 1.959963984540054 for v in z) / len(z)  # noqa: PLR2004 - normal 97.5 % quantile
     return Calibration(len(z), round(inside, 4), round(math.sqrt(sum(v * v for v in z) / len(z)), 4))
+
+
+_SAYS_NOTHING = (FailureKind.INSTRUMENT_FAULT, FailureKind.ABORTED, FailureKind.UNKNOWN)
+"""Failures of the machine or by a person, which no veto could have foreseen."""

@@ -136,6 +136,7 @@ def read_table(
         headers = _with_units(headers, records[0])
         lines, records = lines[1:], records[1:]
         notes += ("the line under the headers holds units, which were taken from there",)
+    _refuse_twins(path, headers)
     asked = () if goal is None else _asked(path, headers, goal)
     if not records:
         raise RequestError("has headers but no rows; add some", file=path)
@@ -168,6 +169,16 @@ def _with_units(headers: list[str], record: list[str]) -> list[str]:
         else header
         for header, unit in zip(headers, given, strict=False)
     ]
+
+
+def _refuse_twins(path: Path, headers: list[str]) -> None:
+    """See that no two columns have the same header: which of them is meant, nobody could say."""
+    counts = Counter(plain(header) for header in headers if plain(header))
+    twins = [header for header, n in counts.items() if n > 1]
+    if twins:
+        raise RequestError(
+            f"has several columns named {listed(twins)}; give them different headers", file=path
+        )
 
 
 def _asked(path: Path, headers: list[str], goal: str) -> tuple[str, ...]:

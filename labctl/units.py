@@ -128,3 +128,21 @@ def factor(source: str, target: str) -> float | None:
     except (pint.PintError, ValueError, TypeError):
         return None
     return float(one) if zero == 0.0 else None
+
+
+def converted(value: float, source: str, target: str) -> float | None:
+    """A number in ``source`` as one in ``target``; None if impossible.
+
+    Offset units such as degC are converted as points on their scales.
+    """
+    multiplier = factor(source, target)
+    if multiplier is not None:
+        return value * multiplier
+    if UNKNOWN in (source, target):
+        return None
+    from labctl_drivers.units import UnitError, convert  # noqa: PLC0415 - only offset units come so far
+
+    try:
+        return convert(value, source, target)
+    except UnitError:
+        return None

@@ -83,11 +83,16 @@ class Limits:
         reaches_over = limit is not None and ends is not None and ends[0] < limit.low and ends[1] > limit.high
         return None if reaches_over else at_low
 
+    def _against_text(self, name: str, value: str) -> str | None:
+        if name in self.unlimited:
+            return f"{name} = {value[:60]!r} is text; {of_numbers(self.path.name, name)}"
+        text = f"{name} = {value[:60]!r} is text, but {self.path.name} limits a number"
+        return text if name in self.limits else None
+
     def _violation(self, name: str, value: object, unit: str | None) -> str | None:
         limit = self.limits.get(name)
         if isinstance(value, str):
-            text = f"{name} = {value[:60]!r} is text, but {self.path.name} limits a number"
-            return text if limit is not None or name in self.unlimited else None
+            return self._against_text(name, value)
         if not _is_number(value):
             return f"{name} = {_shown(value)} is neither a finite number nor text"
         if name in self.unlimited:
@@ -207,6 +212,11 @@ def _is_number(value: object) -> TypeGuard[Real]:
 
 def _is_minus_zero(value: float) -> bool:
     return value == 0.0 and math.copysign(1.0, value) < 0.0
+
+
+def of_numbers(file: str, name: str) -> str:
+    """What to do about a text that a limits file lists as a number without a limit."""
+    return f"{file} lists numbers under unlimited, and a text needs no entry: take {name} out there"
 
 
 def _shown(value: object) -> str:

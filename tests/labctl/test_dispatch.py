@@ -34,6 +34,17 @@ def test_values_come_in_the_campaigns_unit(config: CampaignConfig) -> None:
     )
 
 
+def test_an_offset_unit_is_converted_as_a_point_on_its_scale(furnace_campaign: Callable[..., Path]) -> None:
+    config = load_config(furnace_campaign(objectives={"onset": {"goal": "maximize", "unit": "K"}}))
+    told = outcome(Reading({"onset": 25.0}, {"onset": "degC"}), config, source="x")
+    assert told.values == {"onset": pytest.approx(298.15)}
+    beyond = ExperimentFailed(FailureKind.CENSORED, "hot", stage="read", bounds={"onset": Bound(low=1e3)})
+    told = outcome(beyond, config, source="x", quantities={"onset": "degC"})
+    assert told.bounds["onset"].low == pytest.approx(1273.15)
+    assert told.bounds["onset"].high is None
+    assert outcome(Reading({"onset": 25.0}, {"onset": "mm"}), config, source="x").kind == "bad_reading"
+
+
 def test_a_quantity_without_a_unit_is_in_the_campaigns(config: CampaignConfig) -> None:
     assert outcome(Reading({"hardness": 5.0}, {}), config, source="x").values == {"hardness": 5.0}
 

@@ -58,3 +58,23 @@ def test_a_number_of_lanes_that_is_none_is_refused(furnace_campaign: Written, la
         load_config(furnace_campaign(instrument={"kind": "furnace", "lanes": lanes}))
     with pytest.raises(RequestError, match="resources"):
         load_config(furnace_campaign(resources={"slot": 0}))
+
+
+def test_an_instrument_may_read_in_any_unit_that_converts(furnace_campaign: Written) -> None:
+    readings = {"y": {"from": "return", "unit": "degC"}}
+    settings = {"time": {"unit": "s"}}
+    options = {"plan": "bluesky.plan_stubs:sleep", "settings": settings, "readings": readings}
+
+    def opened(unit: str) -> None:
+        file = furnace_campaign(
+            unit,
+            parameters={"time": {"kind": "continuous", "unit": "s", "low": 1, "high": 2}},
+            objectives={"y": {"goal": "maximize", "unit": unit}},
+            instrument={"kind": "plan", "options": options},
+        )
+        set_up(load_config(file), folder=None, seed=1).close()
+
+    for unit in ("K", "degF", "degC"):
+        opened(unit)
+    with pytest.raises(RequestError, match=r"objectives\.y: is in mm, but the instrument works in degC"):
+        opened("mm")

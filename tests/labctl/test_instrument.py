@@ -37,6 +37,12 @@ def refused(file: Path) -> str:
     [
         ({"fidelities": fidelities("target")}, "fidelities.target: this name belongs to the instrument"),
         ({"fidelities": fidelities("Target")}, "fidelities.Target: this name belongs to the instrument"),
+        ({"fidelities": fidelities("../../escaped")}, "fidelities: '../../escaped' has a folder of its own"),
+        ({"fidelities": fidelities(".hidden")}, "fidelities: '.hidden' has a folder of its own"),
+        (
+            {"fidelities": {**fidelities("DFT"), **fidelities("dft")}},
+            "fidelities.dft: differs from DFT in capitals only",
+        ),
         ({"fidelities": fidelities("two\nlines")}, "is no name; use 1 to 100 printable characters"),
         ({"fidelities": {"r": {"instrument": {**CHEAP, "cost": None}}}}, "fidelities.r.instrument.cost"),
         (

@@ -1,5 +1,6 @@
 """Results that a person brings for several goals: whole, in part, beyond the scale, and off recipe."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from labctl.campaign import Campaign
 from labctl.errors import RequestError
 from labctl.export import as_csv, as_records
 from labctl.proposal import Interval
-from labctl.record import missing
+from labctl.record import can_try_again, missing
 from labctl.sheet.results import record_sheet
 from labctl.view import View, look
 
@@ -124,3 +125,82 @@ def test_partial_results_survive_export_and_a_sheet(campaign: Campaign, tmp_path
     header, first, *_ = text.splitlines()
     row = dict(zip(header.split(","), first.split(","), strict=False))
     assert (row["measured: strength [MPa]"], row["measured: colour [nm]"]) == ("3.0", "")
+
+
+@pytest.mark.parametrize("value", [None, True, "3", [1], 10**400, math.nan, math.inf, 1e200])
+def test_what_is_no_number_is_refused_and_nothing_is_written(campaign: Campaign, value: Any) -> None:  # noqa: ANN401 - whatever a program may pass
+    seq = campaign.state.seq
+    with pytest.raises(RequestError, match=r"^strength: is "):
+        campaign.record("e1", {"strength": value})
+    assert campaign.state.seq == seq
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"experiment": None}, "there is no experiment None"),
+        ({"experiment": 1}, "there is no experiment 1"),
+        ({"message": None}, "--message: is None, which is no text"),
+        ({"by": 3}, "--by: is 3, which is no text"),
+        ({"values": None, "bounds": {"strength": Interval()}}, "strength: no value lies within these bounds"),
+        (
+            {"failed": "off_recipe"},
+            "--failed: off_recipe counts at the settings that were reached; give them",
+        ),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(campaign: Campaign, how: dict[str, Any], said: str) -> None:
+    seq = campaign.state.seq
+    with pytest.raises(RequestError) as caught:
+        campaign.record(**{"experiment": "e1", "values": {"strength": 3.0}, **how})
+    assert said in str(caught.value)
+    assert campaign.state.seq == seq
+
+
+def test_what_missed_its_recipe_and_the_scale_counts_as_its_bound_there(campaign: Campaign) -> None:
+    asked = campaign.state["e0001"].proposal.recipe
+    told = {"actual": {"dose": 12.0}, "bounds": {"strength": Interval(low=50)}}
+    for name, failed in (("e1", None), ("e2", "off_recipe")):
+        done = campaign.record(name, {"width": 1.0}, failed=failed, **told)
+        assert done.outcome is not None
+        assert (done.outcome.kind, done.made["dose"]) == ("censored", 12.0)
+        assert done.outcome.message.startswith("dose was 12, not ")
+    best = campaign.summary().best
+    assert best is not None
+    assert (best.recipe, best.bound) == ({**asked, "dose": 12.0}, "at least")
+
+
+def test_a_result_is_completed_once_and_both_stay_in_the_record(campaign: Campaign) -> None:
+    before = campaign.record("e1", {"strength": 3.0}, message="the lamp is out").outcome
+    for values, told in (
+        ({"strength": 4.0}, {}),
+        ({"colour": 480.0, "strength": 3.0}, {}),
+        ({}, {"failed": "infeasible"}),
+        ({}, {"bounds": {"colour": Interval(low=5)}}),
+        ({"colour": 480.0}, {"actual": {"dose": 1.0}}),
+    ):
+        with pytest.raises(RequestError, match="only values of what it lacks can be added, once"):
+            campaign.record("e1", values, **told)
+    done = campaign.record("e1", {"colour": 480.0, "width": 5.0}, by="Ada")
+    assert done.outcome is not None
+    assert done.outcome.values == {"strength": 3.0, "colour": 480.0, "width": 5.0}
+    assert (done.outcome.message, done.status) == ("the lamp is out", "measured")
+    assert (done.settled[0].before, done.settled[0].by) == (before, "Ada")
+    assert [c.experiment for c in campaign.summary().front] == ["e0001"]
+    with pytest.raises(RequestError, match="e0001 has its result already"):
+        campaign.record("e1", {"mass": 1.0})
+
+
+def test_a_fault_by_hand_may_be_tried_again_as_often_as_the_file_says(
+    hand_campaign: Callable[..., Path],
+) -> None:
+    with Campaign.open(hand_campaign(retries={"instrument_fault": 1})) as campaign:
+        [first] = campaign.propose()
+        first = campaign.record(first.id, failed="instrument_fault")
+        assert can_try_again(campaign.config, campaign.state, first)
+        again = campaign.expert(first.proposal.recipe)
+        again = campaign.record(again.id, failed="instrument_fault")
+        assert not can_try_again(campaign.config, campaign.state, again)
+        [other] = campaign.propose()
+        other = campaign.record(other.id, failed="infeasible")
+        assert not can_try_again(campaign.config, campaign.state, other)

@@ -187,7 +187,7 @@ def test_the_command_resumes_and_status_says_how(unknown: Path, capsys: pytest.C
     with Campaign.open(unknown) as campaign:
         halt = Halt(lane="lane-1", instrument="furnace", reason="door: it is open")
         campaign._append(Entry("halt", halt.body(), "e0001", 1))
-    assert main(["status", str(unknown)]) == 0
+    assert main(["status", str(unknown)]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "halted: furnace was stopped by interlock door: it is open" in said
     assert "labctl resume CAMPAIGN.yaml --by NAME --because TEXT" in said

@@ -61,6 +61,7 @@ def test_without_a_table_the_furnace_comes_with_its_limits(tmp_path: Path) -> No
     ]
     assert not [v for corner in corners for v in limits.violations(corner, config.space.units)]
     assert started.campaign.read_text().startswith("# yaml-language-server: $schema=campaign.schema.json\n")
+    assert started.campaign.read_text().count("yaml-language-server") == 1
     assert (started.folder / "campaign.schema.json").is_file()
 
 
@@ -87,7 +88,7 @@ def test_without_a_table_the_furnace_comes_with_its_limits(tmp_path: Path) -> No
             id="signs",
         ),
         pytest.param("~,y\n1,2\n2,3\n", "y", id="tilde"),
-        pytest.param("x,x,x (2),y\n1,5,2,3\n2,6,4,1\n3,8,1,9\n", "y", id="duplicate-headers"),
+        pytest.param("x,x (mm),x (2),y\n1,5,2,3\n2,6,4,1\n3,8,1,9\n", "y", id="alike-headers"),
         pytest.param("x,,y\n1,5,3\n2,6,1\n3,8,9\n", "y", id="unnamed-column"),
         pytest.param("1,5,3\n2,6,1\n3,8,9\n", "column 3", id="no-header"),
         pytest.param("x;y\n1,5;2,5\n2,5;1,5\n3,0;1\n", "y", id="decimal-commas"),
@@ -288,6 +289,11 @@ def test_a_replay_of_the_table_answers_with_its_values(tmp_path: Path) -> None:
         ("x,T (C),T (K)\n1,2,3\n2,3,4\n", "t", "several columns"),
         ("x,T (C),T (K)\n1,2,3\n2,3,4\n", "T", "name one of T (C), T (K)"),
         ("x,T,T\n1,2,3\n2,3,4\n", "T", "give them different headers"),
+        (
+            "x,x ,z,z,y\n1,2,3,1,2\n2,3,4,1,2\n",
+            "y",
+            "several columns named x, z; give them different headers",
+        ),
         ("c,y\n1,2\n1,3\n", "y", "nothing in it could be varied"),
         ("x,y\n1,nan\n2,inf\n", "y", "no number that is finite"),
         ("x,y\n", "y", "no rows"),

@@ -1,6 +1,7 @@
 """When a campaign ends, and what it says then."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -292,3 +293,54 @@ def test_a_row_of_failures_ends_with_any_result(
         view = view_from(told, [*failures, (asked({"x": 3}), result)])
         assert failures_in_a_row(view.state, ("y", "z")) == 0
         assert why(view) is None
+
+
+def test_all_that_is_spent_is_named_the_first_one_first(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(budget={"cost": 5, "experiments": 4, "target": {"value": 7, "unit": "mm"}})
+    told["instrument"] = {"kind": "hand", "cost": {"each": 2}}
+    done = [(asked({"x": i}), came(y=y)) for i, y in enumerate([1, 7, 1, 1, 1])]
+    said = "the target is reached; the budget of 5 is spent: the experiments cost {}"
+    assert why(view_from(told, done[:3]), 4) == ("finished", said.format(6))
+    said += "; the budget of 4 experiments is spent"
+    assert why(view_from(told, done), 4) == ("finished", said.format(10))
+
+
+def late(view: View, numbers: Sequence[int]) -> View:
+    """The same campaign, with its results come in this order of experiments."""
+    state = view.state
+    seqs = sorted(e.ended_seq or 0 for e in state)
+    experiments = state.experiments
+    for seq, number in zip(seqs, numbers, strict=True):
+        experiments = experiments.insert(number, replace(experiments[number], ended_seq=seq))
+    return replace(view, state=replace(state, experiments=experiments))
+
+
+def test_rules_follow_the_arrival_of_results_and_not_their_numbers(ended: Callable[..., View]) -> None:
+    view = ended(campaign(), [9.0, 1.0, 2.0, 3.0])
+    assert stagnation(view.config, view.state) == 3
+    # The best result came last, or was the last but one.
+    for order, since in (([2, 3, 4, 1], 0), ([2, 3, 1, 4], 1)):
+        assert stagnation(view.config, late(view, order).state) == since
+    failing = ended(campaign(), [None, None, 1.0])
+    assert failures_in_a_row(failing.state, ("y",)) == 0
+    assert failures_in_a_row(late(failing, [3, 1, 2]).state, ("y",)) == 2
+    front = ended(campaign("two"), [5, 1, 1], zs=[1, 5, 5])
+    assert stagnation(front.config, front.state) == 2
+    assert stagnation(front.config, late(front, [2, 3, 1]).state) == 0
+
+
+def test_an_ended_campaign_says_so_while_results_are_awaited(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(budget={"target": {"value": 9, "unit": "mm"}, "failures_in_a_row": 2})
+    waiting = (asked({"x": 1}, route="hand"), None)
+    good = view_from(told, [(asked({"x": 1}), came(y=9)), waiting]).summary
+    said = "1 experiment has no result yet, and no more are to be proposed: the target is reached"
+    assert (good.status, good.why) == ("waiting", said)
+    failed = [(asked({"x": i}), came("infeasible")) for i in range(2)]
+    halted = view_from(told, [*failed, waiting]).summary
+    assert halted.status == "halted"
+    assert halted.why.startswith("2 experiments in a row failed")
+    assert halted.why.endswith("; 1 experiment has no result yet")

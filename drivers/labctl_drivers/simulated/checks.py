@@ -12,6 +12,8 @@ def number(name: str, value: object, *, above: float, most: float = math.inf) ->
     fits = isinstance(value, int | float) and not isinstance(value, bool) and above < value <= most
     if not fits:
         limit = f"up to {most:g}" if math.isfinite(most) else f"above {max(above, 0.0):g}"
+        if above >= 0.0 and math.isfinite(most):
+            limit = f"above {above:g} and up to {most:g}"
         if above < -1.0:
             limit = f"between {above:g} and {most:g}"
         raise ValueError(f"{name} must be a number {limit}, and is {value!r}")

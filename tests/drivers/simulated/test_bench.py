@@ -95,6 +95,8 @@ def test_humidity_moves_the_reading_as_much_as_it_is_set_to(carry_out: CarryOut)
     by = 45.0 - dry.raw["humidity"]
     # The relative error of this day's calibration applies to what humidity adds, too.
     assert moved.values["hardness"] - dry.values["hardness"] == pytest.approx(by, rel=0.03)
+    with pytest.raises(ValueError, match="indents must be a number above 1 and up to 99, and is 1"):
+        bench(indents=1)
     with pytest.raises(ValueError, match="humidity_effect must be a number between -10 and 10"):
         bench(humidity_effect=99.0)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -156,10 +157,82 @@ def test_an_ended_campaign_says_why_and_proposes_all_the_same(hand_campaign: Wri
     assert (first.json["ended"], first.err) == (None, "")
     why = "the budget of 1 experiment is spent"
     own = ["--recipe", "dose=1", "--recipe", "steps=2", "--recipe", "solvent=no"]
-    for more in ([], own):
+    for name, more in (("e0002", []), ("e0003", own)):
         said = labctl("propose", file, *more, "--json")
         assert (said.json["ended"], len(said.json["proposals"])) == (why, 1)
-        assert said.err == f"note: the campaign has ended: {why}\n"
+        assert said.err == f"note: the campaign has ended: {why}; {name} goes beyond that\n"
+        assert said.json["beyond_the_end"] == [name]
+
+
+def test_a_recipe_of_ones_own_gives_each_setting_once(hand_campaign: Written, labctl: Labctl) -> None:
+    file = hand_campaign()
+    said = labctl("propose", file, "--recipe", "dose=1", "--recipe", "dose=9")
+    assert "dose: is given twice; give it once" in one_sentence(said, 2)
+
+
+def test_propose_gives_the_batch_and_says_what_goes_beyond_the_end(
+    hand_campaign: Written, labctl: Labctl
+) -> None:
+    strategy = {"initial": 3, "batch": 3, "arms": {"random": 1}}
+    file = hand_campaign(strategy=strategy, budget={"experiments": 4})
+    assert len(labctl("propose", file, "--json").json["proposals"]) == 3
+    said = labctl("propose", file, "-n", 2, "--json")
+    why = "the budget of 4 experiments is spent"
+    assert said.err == f"note: the campaign has ended: {why}; e0005 goes beyond that\n"
+    assert (said.json["ended"], said.json["beyond_the_end"]) == (why, ["e0005"])
+
+
+def test_a_recipe_dearer_than_what_is_left_goes_beyond_the_budget(
+    hand_campaign: Written, labctl: Labctl
+) -> None:
+    instrument = {"kind": "hand", "cost": {"each": 1, "of": {"dose": 10}}}
+    file = hand_campaign(instrument=instrument, budget={"cost": 30})
+    fit = labctl("propose", file, "--json")
+    assert (fit.err, fit.json["ended"]) == ("", None)
+    assert fit.json["proposals"][0]["recipe"]["dose"] <= 2.9
+    own = ["--recipe", "dose=9", "--recipe", "steps=2", "--recipe", "solvent=no"]
+    said = labctl("propose", file, *own, "--json")
+    assert said.json["beyond_the_end"] == ["e0002"]
+    assert "the budget of 30 is spent: 0 spent, and what waits will cost" in said.err
+
+
+def test_the_end_is_told_with_the_result_that_brings_it(hand_campaign: Written, labctl: Labctl) -> None:
+    target = {"value": 50, "unit": "percent"}
+    file = hand_campaign(budget={"target": target, "failures_in_a_row": 2})
+    labctl("propose", file, "-n", 5)
+    assert labctl("record", file, "e1", "yield=20").out == "e0001 recorded as measured\n"
+    labctl("record", file, "e2", "--failed", "infeasible")
+    halted = labctl("record", file, "e3", "--failed", "infeasible")
+    assert halted.out.splitlines()[-1].startswith("the campaign is halted: 2 experiments in a row failed")
+    status = labctl("status", file, "--json")
+    assert (status.code, status.json["status"]) == (1, "halted")
+    assert status.json["why"].endswith("; 2 experiments have no result yet")
+    reached = labctl("record", file, "e4", "yield=51").out
+    said = "the campaign has ended: the target is reached; 1 experiment waits for a result"
+    assert reached.splitlines() == ["e0004 recorded as measured", said]
+    status = labctl("status", file, "--json")
+    assert (status.code, status.json["status"]) == (0, "waiting")
+    assert status.json["why"].endswith("and no more are to be proposed: the target is reached")
+
+
+def test_a_fault_says_how_to_try_the_recipe_again(hand_campaign: Written, labctl: Labctl) -> None:
+    file = hand_campaign()
+    recipe = labctl("propose", file, "--json").json["proposals"][0]["recipe"]
+    said = labctl("record", file, "e1", "--failed", "instrument_fault").out.splitlines()
+    assert said[1].strip() == "this says nothing of the recipe; to try it again:"
+    again = labctl(*shlex.split(said[2])[1:], "--json").json["proposals"][0]
+    assert (again["arm"], again["recipe"]) == ("expert", recipe)
+
+
+def test_what_is_shown_is_what_was_proposed(hand_campaign: Written, labctl: Labctl) -> None:
+    pressure = {"kind": "continuous", "unit": "Pa", "low": 101300, "high": 101305, "step": 0.25}
+    file = hand_campaign(parameters={"pressure": pressure})
+    for n in range(1, 5):
+        asked = labctl("propose", file, "--json").json["proposals"][0]["recipe"]["pressure"]
+        text = f"pressure {asked:.2f}".rstrip("0").rstrip(".") + " Pa"
+        assert text in labctl("status", file).out
+        labctl("record", file, f"e{n}", f"yield={n}", "--actual", f"pressure={asked}")
+    assert text in labctl("status", file).out
 
 
 def test_candidates_that_run_out_are_told(hand_campaign: Written, labctl: Labctl) -> None:
@@ -176,6 +249,8 @@ def test_candidates_that_run_out_are_told(hand_campaign: Written, labctl: Labctl
     labctl("propose", file, "--recipe", "dose=1", "--recipe", "steps=2", "--recipe", "solvent=water")
     labctl("record", file, "e1", "yield=5.1")
     labctl("record", file, "e2", "yield=4.2")
+    labctl("propose", file, "--recipe", "dose=1", "--recipe", "steps=2", "--recipe", "solvent=water")
+    labctl("record", file, "e3", "--failed", "instrument_fault")
     told = labctl("status", file)
     assert "1 tried, 0 failed, best 4.2 % against 5.1 %" in told.out.replace("percent", "%")
 
@@ -227,6 +302,10 @@ def test_status_and_record_tell_cost_and_what_is_missing(hand_campaign: Written,
         (["e0001", "yield>much"], "yield: 'much' is no number"),
         (["e0001", "yield>inf"], "yield: 'inf' bounds nothing"),
         (["e0001", "yield>5", "--failed", "infeasible"], "a bound is for censored results"),
+        (["e0001", "yield=1", "yield=2"], "yield: is given twice; give it once"),
+        (["e0001", "yield>1", "yield>2"], "yield: has two bounds >; give one"),
+        (["e0001", "yield=1", "--actual", "dose=1", "--actual", "dose=2"], "dose: is given twice"),
+        (["e0001", "yield=1", "--failed", "off_recipe"], "give them with --actual NAME=VALUE"),
     ],
 )
 def test_a_wrong_record_is_one_sentence_and_writes_nothing(
