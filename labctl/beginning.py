@@ -31,8 +31,8 @@ FIXED = (
 )
 """What of a config may not change once experiments have been done under it."""
 _MOST_SEED = 2**63
-_REMEMBERED_ELSEWHERE = {"epics_furnace", "queueserver"}
-"""Kinds of instruments that remember attempts outside the campaign's folder, beside those of others."""
+_REMEMBERED_ELSEWHERE = {"devices", "epics_furnace", "plan", "queueserver"}
+"""Kinds of instruments that may remember attempts outside the campaign's folder, beside those of others."""
 
 
 def opening(config: CampaignConfig, bench: Bench, state: CampaignState, seed: int) -> list[Entry]:
@@ -103,7 +103,7 @@ def refuse_to_begin(config: CampaignConfig, bench: Bench, ledger: Path) -> None:
         return
     refuse_hopeless(config, bench)
     folder = bench.surroundings.folder
-    if folder is not None and knows(folder, f"{config.name}/{bench.token}/"):
+    if folder is not None and knows(folder, f"{config.name}/"):
         raise RequestError(
             f"the instrument remembers attempts of this campaign, but {ledger.name} is gone; put it back, or "
             "begin anew with --folder",
