@@ -21,6 +21,8 @@ from labctl.strategy import propose
 from labctl.turn import turn
 
 quick = settings(max_examples=60, deadline=None)
+# An optimiser from outside has to be named; tests of it stand beside the strategy.
+OWN_ARMS = tuple(arm for arm in ARMS if arm != "plugged")
 FILE: dict[str, Any] = {
     "campaign": "laws",
     "parameters": {
@@ -92,7 +94,7 @@ def test_shares_add_up_to_one_and_keep_their_floors(evidence: Evidence, least: d
     assert found.because
 
 
-weights = st.dictionaries(st.sampled_from(ARMS), st.integers(0, 20), min_size=1, max_size=8).filter(
+weights = st.dictionaries(st.sampled_from(OWN_ARMS), st.integers(0, 20), min_size=1, max_size=8).filter(
     lambda arms: sum(arms.values()) > 0
 )
 
@@ -176,7 +178,7 @@ vetoes = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(vetoes, st.sampled_from([None, *ARMS]), st.integers(0, 6), st.integers(0, 2**31))
+@given(vetoes, st.sampled_from([None, *OWN_ARMS]), st.integers(0, 6), st.integers(0, 2**31))
 def test_nothing_is_proposed_against_a_veto_but_to_measure_it(
     against: list[dict[str, Any]], arm: str | None, results: int, seed: int
 ) -> None:
