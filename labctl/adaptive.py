@@ -145,7 +145,7 @@ class CampaignOptimizer:
                 key=ID,
             )
         recipe: Recipe = {name: _plain(point[name]) for name in parameters}
-        return self.campaign.expert(recipe, because="asked for through bluesky-adaptive")
+        return self.campaign.expert(recipe, because="asked for through bluesky-adaptive", by_hand=True)
 
 
 def _point(experiment: Experiment) -> Mapping[str, Any]:

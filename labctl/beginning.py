@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from labctl.bench import Bench, refuse_hopeless
 from labctl.config import CampaignConfig, CampaignModel
+from labctl.driver import refuse_unneeded
 from labctl.errors import RequestError
 from labctl.ledger import Entry, Ledger
 from labctl.state import CampaignState
@@ -99,6 +100,7 @@ def refuse_to_begin(config: CampaignConfig, bench: Bench, ledger: Path) -> None:
     Raises:
         RequestError: the lab's limits forbid all of it, or the ledger was lost; names the place.
     """
+    refuse_unneeded(config)
     if ledger.exists() and not (ledger.is_file() and ledger.stat().st_size == 0):
         return
     refuse_hopeless(config, bench)
@@ -121,7 +123,8 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
     if first is None:
         return config.model.seed if seed is None else seed
     began: Mapping[str, Any] = json.loads(first.body)
-    before, now = _without_lanes(_as_now(began["config"])), _without_lanes(config.as_json())
+    now = _without_lanes(config.as_json())
+    before = _without_lanes(_as_first_used(ledger, config))
     for key in FIXED:
         if now.get(key) != before.get(key):
             raise RequestError(
@@ -142,6 +145,31 @@ def seed_that_holds(ledger: Ledger, config: CampaignConfig, bench: Bench, seed: 
             key="--seed",
         )
     return int(began["seed"])
+
+
+def _as_first_used(ledger: Ledger, config: CampaignConfig) -> "Mapping[str, Any]":
+    """The config under which the first attempt was begun, which may have other options than the first one.
+
+    A wrong option may show only when a device is connected. Until something was done, options are free.
+    """
+    content: Mapping[str, Any] = {}
+    for event in ledger.events():
+        if event.kind in {"campaign", "change"}:
+            content = _as_now(json.loads(event.body)["config"])
+        elif event.kind in {"intent", "outcome"}:
+            return content
+    now = config.as_json()
+    fidelities = {
+        name: {**fidelity, "instrument": _with_options_of(now["fidelities"].get(name, {}), fidelity)}
+        for name, fidelity in content["fidelities"].items()
+    }
+    return {**content, "fidelities": fidelities, "instrument": _with_options_of(now, content)}
+
+
+def _with_options_of(now: "Mapping[str, Any]", before: "Mapping[str, Any]") -> "Mapping[str, Any]":
+    """The instrument that stood there before, with the options of now if it still is of the same kind."""
+    old, new = before["instrument"], now.get("instrument", {})
+    return {**old, "options": new["options"]} if new.get("kind") == old["kind"] else old
 
 
 def _without_lanes(content: "Mapping[str, Any]") -> "dict[str, Any]":

@@ -167,6 +167,10 @@ class Bench:
                 known = self._read["limits"] = load_limits(self.limits_file)
         except LimitsError as error:
             raise RequestError(str(error)) from None
+        except ValueError:  # a NUL, which no operating system takes
+            raise RequestError(
+                f"{str(self.limits_file)!r} is no name of a file; give one", key="limits"
+            ) from None
         except OSError as error:
             raise RequestError(
                 f"the lab's hard limits cannot be read ({error.strerror}), so nothing may start",

@@ -12,7 +12,7 @@ from labctl.bench import Bench, set_up
 from labctl.config import CampaignConfig, load_config
 from labctl.cost import Purse
 from labctl.dispatch import attempt_of, not_started
-from labctl.errors import LabctlError, RefusedError, RequestError
+from labctl.errors import LabctlError, RefusedError
 from labctl.lanes import Arrived, Job, Lanes
 from labctl.ledger import Entry, Ledger
 from labctl.proposal import Interval
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Watcher = Callable[[Experiment], None]
 Own = tuple[Recipe, str]
+_ASKED = "asked for by a person"
 
 
 class Campaign:
@@ -47,11 +48,11 @@ class Campaign:
         self.config = config
         self.bench = bench
         self.seed = seed
-        self.predict_always = True
-        self.validates = True
+        self.predict_always = self.validates = True
         self._ledger = ledger
         self._lanes = Lanes(config, bench, documents=None if folder is None else folder / "documents.jsonl")
         self._stop_reason: str | None = None
+        self._run_from = 0
         self._keeper, self._purse = Keeper(None, {}), Purse()
         self._state = fold(ledger.events())
         self._lanes.distrust(self._state.suspects.values())
@@ -135,6 +136,7 @@ class Campaign:
         """
         refuse_by_hand(self.config)
         budget = self.config.model.budget.experiments if experiments is None else experiments
+        self._run_from = self._state.seq
         try:
             while (experiment := self.step(most=self._may_propose(budget))) is not None:
                 if watch is not None:
@@ -252,19 +254,17 @@ class Campaign:
         self._append(*settled(self.config, found, verdict, values or {}, by=by, **told))
         return self._state[found.id]
 
-    def expert(self, recipe: Recipe, *, because: str = "asked for by a person") -> Experiment:
+    def expert(self, recipe: Recipe, *, because: str = _ASKED, by_hand: bool = False) -> Experiment:
         """Propose a recipe of a person's own, with the surrogate's prediction for it.
 
+        The next run carries it out, unless the campaign has no instrument or ``by_hand`` says otherwise.
+
         Raises:
-            RequestError: the recipe is not one of this space.
+            RequestError: the recipe is not one of this space, or breaks a hard limit of the lab.
         """
-        problems = self.bench.space.problems(recipe)
-        if problems:
-            raise RequestError(f"{problems[0]}; change the recipe")
-        wanted = self.bench.space.canonical(recipe)
-        if not Keeper(self.bench.limits(), self.bench.space.units).allows(wanted):
-            raise RequestError("the recipe breaks the lab's hard limits; change it")
-        proposed = self._propose("hand", only=(wanted, because), paid=False)
+        wanted = review.accepted(recipe, self.bench.space, self.bench.limits())
+        route = "hand" if by_hand or self.config.model.instrument.kind == "hand" else "lane"
+        proposed = self._propose(route, only=(wanted, because), paid=False)
         assert proposed is not None  # noqa: S101 - only a choice can run out of candidates
         return proposed
 
@@ -297,7 +297,7 @@ class Campaign:
 
     def none_left(self) -> Ended:
         """Status and reason why the last choice found no recipe, or why one that was chosen cannot start."""
-        if self._waiting() and (why := why_distrusted(self._state)) is not None:
+        if self._waiting() and (why := why_distrusted(self.config, self._state)) is not None:
             return "halted", why
         if (why := self._purse.why_nothing_fits()) is not None:
             return "finished", why
@@ -430,7 +430,7 @@ class Campaign:
     def _why_to_stop(self, budget: int) -> Ended | None:
         if self._stop_reason is not None:
             return "stopped", self._stop_reason
-        return why_to_stop(self.config, self._state, budget, now=datetime.now(UTC))
+        return why_to_stop(self.config, self._state, budget, now=datetime.now(UTC), since=self._run_from)
 
     def _summary(self, status: str, why: str) -> Summary:
         path = None if self._ledger.path is None else str(self._ledger.path)

@@ -1,7 +1,10 @@
 """From an approved experiment to its outcome: what an instrument is told, and how its answer is written."""
 
+import logging
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import TypeVar
 
 from labctl import units
@@ -10,7 +13,10 @@ from labctl.errors import RequestError
 from labctl.proposal import Intent, Interval, Outcome, is_wild, jsonable, writable
 from labctl.space.parameters import reached_problem
 from labctl.state import Experiment
-from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading, Setting
+from labctl_drivers.handed import shown, whole
+from labctl_drivers.protocol import Answer, Attempt, Bound, ExperimentFailed, FailureKind, Reading, Setting
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 CANNOT_TELL = (
@@ -55,7 +61,25 @@ def outcome(
         run: uid of the Bluesky run.
         seconds: wall time of the attempt.
     """
-    result = _renamed(result, reads or {})
+    try:
+        return _outcome(result, config, source, quantities=quantities, reads=reads, run=run, seconds=seconds)
+    except Exception as error:
+        # An instrument may be anybody's code; what it hands over must not end the campaign.
+        logger.info("what %s said cannot be read", source, exc_info=error)
+        return _unreadable(result, error, source=source, run=run, seconds=seconds)
+
+
+def _outcome(
+    result: Reading | ExperimentFailed,
+    config: CampaignConfig,
+    source: str,
+    *,
+    quantities: Mapping[str, str] | None,
+    reads: Mapping[str, str] | None,
+    run: str | None,
+    seconds: float | None,
+) -> Outcome:
+    result = _renamed(_plain_parts(result), reads or {})
     failure = result if isinstance(result, ExperimentFailed) else None
     reading = failure.reading if failure is not None else result
     values, problems = _values(reading, config) if isinstance(reading, Reading) else ({}, [])
@@ -64,13 +88,13 @@ def outcome(
         failure = ExperimentFailed(FailureKind.BAD_READING, incomplete, stage="measure")
     raw = dict(jsonable(reading.raw)) if isinstance(reading, Reading) else {}
     if isinstance(reading, Reading) and (failure is not None or problems):
-        raw |= {name: jsonable(value) for name, value in reading.values.items() if name not in values}
+        raw |= {str(name): jsonable(value) for name, value in reading.values.items() if name not in values}
     actual = _reached(reading, config) if isinstance(reading, Reading) else {}
     return Outcome(
         status="measured" if failure is None else "failed",
         kind=None if failure is None else failure.kind,
-        stage=None if failure is None else failure.stage,
-        message=incomplete if failure is None else writable(failure.message),
+        stage=None if failure is None else jsonable(failure.stage),
+        message=incomplete if failure is None else _said(failure.message),
         values=values,
         bounds={} if failure is None else _bounds(failure, config, quantities or {}),
         actual=actual,
@@ -79,6 +103,42 @@ def outcome(
         seconds=None if seconds is None else round(seconds, 4),
         source=source,
     )
+
+
+def _unreadable(
+    result: object, error: Exception, *, source: str, run: str | None, seconds: float | None
+) -> Outcome:
+    """What is recorded where not even the parts of an answer can be told apart."""
+    kind, message = FailureKind.BAD_READING, f"what {source} handed over cannot be read"
+    if isinstance(result, ExperimentFailed):
+        told: object = result.kind
+        kind = told if isinstance(told, FailureKind) else kind
+        message = f"{_said(result.message)}; {message}"
+    return Outcome(
+        status="failed",
+        kind=kind,
+        stage="measure",
+        message=f"{message} ({type(error).__name__}); mend its driver",
+        run=run,
+        seconds=None if seconds is None else round(seconds, 4),
+        source=source,
+    )
+
+
+def _plain_parts(result: object) -> Reading | ExperimentFailed:
+    """What an instrument said, in the parts of the contract; what has none is a bad reading."""
+    if isinstance(result, Reading):
+        return whole(result)
+    if not isinstance(result, ExperimentFailed):
+        message = f"the instrument gave {type(result).__name__} and not a Reading"
+        return ExperimentFailed(FailureKind.BAD_READING, message, stage="measure")
+    if isinstance(result.reading, Reading):
+        result.reading = whole(result.reading)
+    return result
+
+
+def _said(message: object) -> str:
+    return writable(message) if isinstance(message, str) else str(jsonable(message))
 
 
 def not_started(reason: str, *, by: str = "limits") -> Outcome:
@@ -141,9 +201,12 @@ def _values(reading: Reading, config: CampaignConfig) -> tuple[dict[str, float],
             if objective.needed:
                 problems.append(f"the instrument gave no {name}")
             continue
-        value = units.converted(
-            float(reading.values[name]), reading.units.get(name, objective.unit), objective.unit
-        )
+        number = _number(reading.values[name])
+        if number is None:
+            if objective.needed:
+                problems.append(f"{name} is {shown(reading.values[name])}, which is no number")
+            continue
+        value = units.converted(number, str(reading.units.get(name, objective.unit)), objective.unit)
         if value is None:
             if objective.needed:
                 problems.append(f"{name} came in {reading.units[name]}, which is no {objective.unit}")
@@ -167,18 +230,30 @@ def _bounds(
 ) -> dict[str, Interval]:
     found = {}
     reading_units = failure.reading.units if failure.reading is not None else quantities
-    for name, bound in failure.bounds.items():
+    bounds: Mapping[str, object] = failure.bounds  # whatever a driver calls a bound
+    for name, bound in bounds.items():
         if name not in config.model.objectives:
             continue
         unit = config.model.objectives[name].unit
-        own = reading_units.get(name, unit)
-        if units.converted(0.0, own, unit) is not None:
+        own = str(reading_units.get(name, unit))
+        if isinstance(bound, Bound) and units.converted(0.0, own, unit) is not None:
             found[name] = Interval(low=_end(bound.low, own, unit), high=_end(bound.high, own, unit))
     return found
 
 
-def _end(value: float | None, own: str, unit: str) -> float | None:
-    end = None if value is None else units.converted(value, own, unit)
+def _number(value: object) -> float | None:
+    """A value as a float, infinite where it has no room in one; None for what is no number at all."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _end(value: object, own: str, unit: str) -> float | None:
+    number = _number(value)
+    end = None if number is None else units.converted(number, own, unit)
     return None if end is None or is_wild(end) else end
 
 

@@ -1,8 +1,8 @@
 """From what a campaign file says of an instrument to the driver itself."""
 
+import difflib
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labctl import units
@@ -53,13 +53,19 @@ def check_options(config: CampaignConfig) -> None:
 
     model = config.model
     limits = None if model.limits is None else config.beside(model.limits)
-    _refuse_shared_objects(model.instrument, config.path)
+    kind, beside = model.instrument.kind, config.path.resolve().parent
+    lanes = range(1, model.instrument.lanes + 1) if kind in _NAMED else (1,)
     try:
-        options = options_for(1, model.instrument.options)
-        beside = config.path.resolve().parent
-        trial = build(model.instrument.kind, options, Surroundings(limits=limits, beside=beside))
+        trials = [
+            build(kind, options_for(n, model.instrument.options), Surroundings(limits=limits, beside=beside))
+            for n in lanes
+        ]
     except ValueError as error:
         raise RequestError(str(error), file=config.path, key="instrument.options") from None
+    trial = trials[0]
+    if kind in _NAMED:
+        _refuse_more_than_there_is(config)
+        _refuse_shared_objects(config, [getattr(one, "things", {}) for one in trials])
     objectives = {name: objective.unit for name, objective in model.objectives.items()}
     _check_names(config, "parameters", config.space.units, getattr(trial, "parameter_units", None))
     _check_all_set(config, trial)
@@ -88,16 +94,77 @@ def _check_names(
             )
 
 
-def _refuse_shared_objects(instrument: InstrumentConfig, file: Path) -> None:
-    """See that two lanes do not drive the same object of a lab's own without knowing of each other."""
-    told = instrument.options
-    if instrument.lanes > 1 and instrument.kind in _NAMED and LANE not in str(told) and not told.get("needs"):
+def refuse_unneeded(config: CampaignConfig) -> None:
+    """See that something needs each resource, where the file alone says what is needed.
+
+    Raises:
+        RequestError: names a resource that no instrument takes.
+    """
+    instruments = [config.instrument(name) for name in (None, *config.model.fidelities)]
+    if not all(one.kind in _NAMED for one in instruments):
+        return
+    needed = list(dict.fromkeys(name for one in instruments for name in _needs(one)))
+    for name in config.model.resources:
+        if name not in needed:
+            near = difflib.get_close_matches(name, needed, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            what = f"needed are {', '.join(needed)}" if needed else "remove it, or add it to options.needs"
+            raise RequestError(
+                f"no instrument needs it; {hint}{what}", file=config.path, key=f"resources.{name}"
+            )
+
+
+def _refuse_more_than_there_is(config: CampaignConfig) -> None:
+    """See that one attempt does not need more of a resource than there is."""
+    for name, number in _needs(config.model.instrument).items():
+        count = config.model.resources.get(name, 1)
+        if isinstance(number, int) and number > count:
+            raise RequestError(
+                f"one attempt needs {number}, and there is {count}; say under resources how many there are",
+                file=config.path,
+                key=f"instrument.options.needs.{name}",
+            )
+
+
+def _needs(instrument: InstrumentConfig) -> Mapping[str, Any]:
+    told = instrument.options.get("needs", {})
+    return told if isinstance(told, dict) else {}
+
+
+def _refuse_shared_objects(config: CampaignConfig, lanes: Sequence[Mapping[str, Any]]) -> None:
+    """See that lanes have objects of their own, or wait for each other, by what each lane's file names.
+
+    An object that two lanes name alike is reserved by its name, so that it is never driven twice at once;
+    here is refused what leaves lanes no object of their own, and what that name cannot tell.
+    """
+    from labctl_drivers.adapt.adapted import device_need  # noqa: PLC0415 - bluesky
+
+    instrument, resources = config.model.instrument, config.model.resources
+    counted = next((name for name in resources if name in map(device_need, lanes[0])), None)
+    if counted is not None:
+        what = "is one device, which is reserved by itself; remove it"
+        raise RequestError(what, file=config.path, key=f"resources.{counted}")
+    if len(lanes) == 1:
+        return
+    names: dict[int, str] = {}
+    for name, thing in ((name, thing) for things in lanes for name, thing in things.items()):
+        if thing is not None and (other := names.setdefault(id(thing), name)) != name:
+            what = f"{other} and {name} are the same object; give it one name everywhere"
+            raise RequestError(what, file=config.path, key="instrument.options")
+    in_turn = any(2 * number > resources.get(name, 1) for name, number in _needs(instrument).items())
+    if not in_turn and _alike(instrument, lanes):
         raise RequestError(
             f"every lane would drive the same objects; write {LANE} in their names, as in "
-            f"mylab.devices:oven_{LANE}, or name what the lanes share under options.needs",
-            file=file,
+            f"mylab.devices:oven_{LANE}, or name under options.needs something of which there is only one",
+            file=config.path,
             key="instrument.lanes",
         )
+
+
+def _alike(instrument: InstrumentConfig, lanes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether two lanes name the same objects; a plan may also take the lane among its arguments."""
+    plan = {key: instrument.options.get(key) for key in ("plan", "arguments")}
+    return lanes[0].keys() == lanes[1].keys() and options_for(1, plan) == options_for(2, plan)
 
 
 def _check_all_set(config: CampaignConfig, trial: "Instrument") -> None:

@@ -14,6 +14,7 @@ from labctl.bench import Bench
 from labctl.config import CampaignConfig
 from labctl.dispatch import answered, outcome
 from labctl.errors import RefusedError
+from labctl.files import refuse_odd
 from labctl.ledger import Entry
 from labctl.proposal import Halt, Intent, Outcome, Suspect, Written
 from labctl.state import Experiment
@@ -67,6 +68,7 @@ class Job:
             lane=self.lane,
             time_limit_s=self.bench.time_limit_s,
             needs=dict(self.needs) or None,
+            memory=_memory_of(self.instrument),
         )
 
 
@@ -119,6 +121,9 @@ class Lanes:
         bench: of the campaign.
         documents: file for the Bluesky documents of every lane; None for none.
 
+    Raises:
+        RequestError: the file of documents is a folder or a pipe.
+
     Attributes:
         make: makes lanes of another kind, from the same arguments; None for those of the engine.
     """
@@ -126,6 +131,8 @@ class Lanes:
     def __init__(self, config: CampaignConfig, bench: Bench, *, documents: Path | None) -> None:
         self._config = config
         self._bench = bench
+        if documents is not None:
+            refuse_odd(documents)
         self._documents = documents
         self._lanes: dict[int, Lane] = {}
         self._jobs: dict[str, Job] = {}
@@ -323,7 +330,10 @@ class Lanes:
         while not self._leaving.is_set():
             answer = inquiry.ask(job.instrument, job.key)
             # A connection that dropped may come back.
-            unanswered = answer.failure is not None and answer.failure.stage == inquiry.UNANSWERED
+            failure: object = answer.failure  # whatever a driver calls one
+            unanswered = isinstance(failure, ExperimentFailed) and failure.stage == inquiry.UNANSWERED
+            if answer.state == "never" and intent.memory not in (None, _memory_of(job.instrument)):
+                answer = Answer("unknown")  # the memory that knew of it is gone
             if answer.state != "running" and not unanswered:
                 self._arrived.put((job, answer))
                 return
@@ -335,6 +345,12 @@ class Lanes:
                 return
             self._leaving.wait(_ASK_AGAIN_S)
         self._arrived.put((job, None))
+
+
+def _memory_of(instrument: Instrument) -> str | None:
+    """Which memory of attempts an instrument has, where it says so."""
+    told: object = getattr(instrument, "memory_id", None)
+    return told if isinstance(told, str) else None
 
 
 def lane_name(number: int) -> str:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from labctl_drivers.documents import plain
 from labctl_drivers.protocol import FailureKind, Json, Recipe, Setting
 
 Arm = Literal["initial", "improve", "explore", "novelty", "random", "replicate", "expert"]
@@ -133,6 +133,7 @@ class Intent(Written):
         lane: that it is carried out on.
         time_limit_s: how long it may take.
         needs: what it takes of the resources that lanes share, until it has its outcome.
+        memory: which memory the instrument had, where it says so.
     """
 
     key: str
@@ -140,6 +141,7 @@ class Intent(Written):
     lane: str
     time_limit_s: float
     needs: dict[str, int] | None = None
+    memory: str | None = None
 
 
 class Interval(Written):
@@ -241,6 +243,13 @@ NEVER = "never"
 """The stage of an attempt of which a person says that it never used up a sample."""
 NOT_STARTED = ("limits", "guard", "interlock", "lane", "queue", "resources", NEVER)
 """Stages of outcomes whose attempt moved nothing, and which cost nothing."""
+_BEFORE = ("check", "connect")
+
+
+def moved_nothing(outcome: Outcome) -> bool:
+    """Whether an attempt was refused, or its instrument failed, before anything moved for it."""
+    at_fault = outcome.kind in (FailureKind.INSTRUMENT_FAULT, FailureKind.ABORTED)
+    return outcome.stage in NOT_STARTED or (outcome.stage in _BEFORE and at_fault)
 
 
 def canonical_json(value: object) -> str:
@@ -274,14 +283,4 @@ def is_wild(value: float) -> bool:
 
 def jsonable(value: object) -> Json:
     """A raw reading in plain JSON types; numbers that JSON cannot hold become their names as text."""
-    if isinstance(value, Mapping):
-        return {str(k): jsonable(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [jsonable(v) for v in value]
-    if hasattr(value, "tolist"):
-        return jsonable(value.tolist())
-    if isinstance(value, bool | int) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return writable(str(value))
+    return plain(value, not_finite=str)

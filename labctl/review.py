@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labctl.errors import RequestError
 from labctl.proposal import Decision, Proposal
 from labctl.space import Space
 from labctl.space.hard_limits import within_limits
@@ -35,6 +36,20 @@ class Keeper:
         if violations and self.refusal is None:
             self.refusal = violations[0]
         return not violations
+
+
+def accepted(recipe: Recipe, space: Space, limits: Limits | None) -> Recipe:
+    """A person's own recipe as the campaign writes it.
+
+    Raises:
+        RequestError: it is none of the space, or breaks a hard limit of the lab.
+    """
+    if problems := space.problems(recipe):
+        raise RequestError(f"{problems[0]}; change the recipe")
+    wanted = space.canonical(recipe)
+    if limits is not None and (violations := limits.violations(wanted, space.units)):
+        raise RequestError(f"breaks the lab's hard limits: {'; '.join(violations)}; change it", key="recipe")
+    return wanted
 
 
 def by_rule(proposal: Proposal, space: Space, limits: Limits | None) -> Decision:

@@ -20,6 +20,7 @@ from labctl.proposal import (
     Resume,
     Settled,
     Suspect,
+    moved_nothing,
     recipe_key,
 )
 from labctl_drivers.protocol import FailureKind, Recipe
@@ -121,6 +122,11 @@ class Experiment:
         """Whether nobody can say what became of its sample, so that a person has to."""
         return self.status == "failed" and self.outcomes[-1].kind == FailureKind.UNKNOWN
 
+    @property
+    def never_begun(self) -> bool:
+        """Whether it ended before anything moved for it, so that it is no experiment of the budget."""
+        return self.status == "failed" and all(moved_nothing(outcome) for outcome in self.outcomes)
+
     def attempts_failed_by(self, kind: FailureKind) -> int:
         """How many attempts ended with this kind of failure."""
         return sum(outcome.kind == kind for outcome in self.outcomes)
@@ -136,7 +142,7 @@ class CampaignState:
         experiments: by number, from 1.
         unfinished: numbers of the experiments that still wait for an outcome or for another attempt.
         tried: recipes that need not be proposed again, each with the number of its last experiment.
-        faults: how many experiments with a recipe ended in an instrument fault.
+        faults: how many experiments with a recipe ended in an instrument fault, or were never begun.
         cards: hashes of the surrogate cards that the ledger holds.
         verdict: the last verdict on the surrogate, where there is one.
         halt: why nothing may start until a person resumes the campaign; None if it may.
@@ -206,7 +212,8 @@ class CampaignState:
     def tries(self, recipe: Recipe) -> int:
         """How many experiments that count were proposed with exactly this recipe."""
         key = recipe_key(recipe)
-        return sum(recipe_key(e.proposal.recipe) == key for e in self if e.proposal.fidelity is None)
+        counting = (e for e in self if e.proposal.fidelity is None and not e.never_begun)
+        return sum(recipe_key(e.proposal.recipe) == key for e in counting)
 
     def extend(self, events: Iterable[Event]) -> "CampaignState":
         """The state after these further events.
@@ -248,6 +255,8 @@ def number_of(experiment: object) -> int | None:
 MOST_FAULTS = 2
 """Experiments with one recipe that may end in an instrument fault before it is left alone: a recipe that
 meets a fault each time may well be its cause."""
+MOST_REFUSALS = 6
+"""The same of experiments that were never begun, of which a recipe is seldom the cause."""
 
 
 def _skip(state: CampaignState, _event: Event) -> CampaignState:
@@ -347,7 +356,7 @@ def _with(state: CampaignState, experiment: Experiment) -> CampaignState:
     tried, faults = tried.insert(key, experiment.number), state.faults
     if experiment.number not in unfinished and _fault(experiment):
         faults = faults.insert(key, faults.get(key, 0) + 1)
-        if faults[key] < MOST_FAULTS:
+        if faults[key] < (MOST_REFUSALS if experiment.never_begun else MOST_FAULTS):
             # The machine failed, not the recipe, so it may be proposed once more.
             tried = tried.discard(key)
     return replace(
@@ -361,7 +370,7 @@ def _with(state: CampaignState, experiment: Experiment) -> CampaignState:
 
 def _fault(experiment: Experiment) -> bool:
     outcome = experiment.outcome
-    return outcome is not None and outcome.kind == FailureKind.INSTRUMENT_FAULT
+    return outcome is not None and (outcome.kind == FailureKind.INSTRUMENT_FAULT or experiment.never_begun)
 
 
 _APPLY = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from shlex import quote
 from statistics import NormalDist
 
 from labctl import units
@@ -19,7 +20,12 @@ Ended = tuple[str, str]
 
 
 def why_to_stop(
-    config: CampaignConfig, state: CampaignState, budget: int, *, now: datetime | None = None
+    config: CampaignConfig,
+    state: CampaignState,
+    budget: int,
+    *,
+    now: datetime | None = None,
+    since: int = 0,
 ) -> Ended | None:
     """Status and reasons if the campaign has ended, or None if more experiments may be done.
 
@@ -30,8 +36,9 @@ def why_to_stop(
         state: of the campaign.
         budget: how many experiments, in place of the file's; those by a cheaper fidelity do not count.
         now: against which the time budget is held; the last event's time unless given.
+        since: number of the event after which attempts that were never begun are held against it.
     """
-    halted = why_halted(config, state)
+    halted = why_halted(config, state) or _refused_in_a_row(config, state, since)
     if halted is not None:
         return halted
     if (over := spent_budget(config, state, budget, now)) is not None:
@@ -44,25 +51,53 @@ def why_halted(config: CampaignConfig, state: CampaignState) -> Ended | None:
     """Status and reason if nothing may start before a person has looked, or None."""
     if state.halt is not None:
         halt = state.halt
-        return "halted", f"{halt.instrument} was stopped by interlock {halt.reason}; {_GO_ON}"
+        return "halted", f"{halt.instrument} was stopped by interlock {halt.reason}; {_go_on(config)}"
     for fidelity in (None, *config.model.fidelities):
         lanes = [f"lane-{k}" for k in range(1, config.instrument(fidelity).lanes + 1)]
         if all(lane in state.suspects for lane in lanes):
-            return "halted", str(why_distrusted(state))
+            return "halted", str(why_distrusted(config, state))
     return None
 
 
-def why_distrusted(state: CampaignState) -> str | None:
+def why_distrusted(config: CampaignConfig, state: CampaignState) -> str | None:
     """Which lanes have stopped because nobody can trust their devices, in one sentence, or None."""
     if not state.suspects:
         return None
     told = [f"{s.instrument} on {lane} is suspect ({s.reason})" for lane, s in sorted(state.suspects.items())]
-    return f"{'; '.join(told)}; {_GO_ON}"
+    return f"{'; '.join(told)}; {_go_on(config)}"
+
+
+def _go_on(config: CampaignConfig) -> str:
+    return f"look at it, and then `labctl resume {quote(str(config.path))} --by NAME --because TEXT`"
+
+
+def _refused_in_a_row(config: CampaignConfig, state: CampaignState, since: int) -> Ended | None:
+    """That attempts end before anything moves: two for the same reason, or three for any."""
+    reasons: list[str] = []
+    for experiment in reversed(by_arrival(e for e in state if (e.ended_seq or 0) > since)):
+        outcome = experiment.outcome
+        if outcome is None or not experiment.never_begun or outcome.stage in _TOLD_OTHERWISE:
+            break
+        reasons.append(outcome.message)
+        refused = outcome.kind is FailureKind.ABORTED and reasons == [outcome.message] * _SAME_REFUSALS
+        if refused or len(reasons) == _NEVER_BEGUN:
+            many = f"{len(reasons)} experiments in a row were not begun and do not count: {reasons[0]}"
+            return "halted", f"{many}; mend it, and then `labctl run {quote(str(config.path))}`"
+    return None
 
 
 def budgeted(state: CampaignState) -> int:
-    """How many experiments the budget counts: all but what was rejected or asked of a cheaper fidelity."""
-    return sum(e.status != "rejected" and e.proposal.fidelity is None for e in state)
+    """How many experiments the budget counts.
+
+    These are all but what was rejected, never begun, or asked of a cheaper fidelity.
+    """
+    return len(_counting(state))
+
+
+def _counting(state: CampaignState) -> list[Experiment]:
+    asked = (e for e in state if e.status != "rejected" and e.proposal.fidelity is None)
+    # What was not begun but is to be tried again has its place.
+    return [e for e in asked if not e.never_begun or e.number in state.unfinished]
 
 
 def spent_budget(
@@ -87,9 +122,9 @@ def _when(part: _Spent) -> datetime:
 
 
 def _many_enough(state: CampaignState, budget: int) -> _Spent | None:
-    if budgeted(state) < budget:
+    counting = _counting(state)
+    if len(counting) < budget:
         return None
-    counting = [e for e in state if e.status != "rejected" and e.proposal.fidelity is None]
     at = counting[budget - 1].proposed_at if budget > 0 and counting else _EVER
     return datetime.fromisoformat(at), f"the budget of {counted(budget, 'experiment')} is spent"
 
@@ -185,7 +220,8 @@ def _in_a_row(config: CampaignConfig, state: CampaignState) -> Ended | None:
 
 def _by_rule(rule: StopRule, config: CampaignConfig, state: CampaignState) -> Ended | None:
     """Status and reason if everything that a rule names holds."""
-    if rule.experiments is not None and len(state.measured) + len(state.failed) < rule.experiments:
+    ended = len(state.measured) + sum(not e.never_begun for e in state.failed)
+    if rule.experiments is not None and ended < rule.experiments:
         return None
     reasons: list[str | None] = []
     if rule.stagnation is not None:
@@ -295,8 +331,8 @@ def _gave_nothing(experiment: Experiment, goals: tuple[str, ...]) -> bool:
 
 
 def _done(state: CampaignState) -> list[Experiment]:
-    """The experiments that have their outcome, in the order in which it came."""
-    return by_arrival(e for e in state if e.status in ("measured", "failed"))
+    """The experiments that were begun and have their outcome, in the order in which it came."""
+    return by_arrival(e for e in state if e.status in ("measured", "failed") and not e.never_begun)
 
 
 def target_reached(config: CampaignConfig, state: CampaignState) -> bool:
@@ -326,6 +362,8 @@ def failures_in_a_row(state: CampaignState, goals: tuple[str, ...]) -> int:
     return count
 
 
-_GO_ON = "look at it, and then `labctl resume CAMPAIGN.yaml --by NAME --because TEXT`"
+_TOLD_OTHERWISE = ("queue", "interlock", "lane")
+"""Stages of attempts that were not begun because a person or a halt had stopped the others."""
+_SAME_REFUSALS, _NEVER_BEGUN = 2, 3
 _FIRST = "e0001"
 _EVER = "0001-01-01T00:00:00+00:00"

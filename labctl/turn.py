@@ -91,9 +91,11 @@ def _summable(weights: Mapping[str, float]) -> Mapping[str, float]:
 def turns_of(state: CampaignState) -> Mapping[str, int]:
     """How many experiments each strategy has proposed; the start counts as one, whatever its layout.
 
-    A reading by a cheaper fidelity is no turn: who reads one is still due to measure at the target.
+    A reading by a cheaper fidelity is no turn: who reads one is still due to measure at the target. Nor is
+    what was never begun.
     """
-    counts = Counter(e.proposal.strategy or e.proposal.arm for e in state if e.proposal.fidelity is None)
+    counting = (e.proposal for e in state if e.proposal.fidelity is None and not e.never_begun)
+    counts = Counter(proposal.strategy or proposal.arm for proposal in counting)
     for layout, name in _ARM_OF.items():
         if layout in counts:
             counts[name] += counts.pop(layout)
@@ -105,7 +107,7 @@ def _due(state: CampaignState, now: Shares) -> tuple[dict[str, float], Mapping[s
     due, had = dict(now.of), Counter[str]()
     for experiment in state:
         proposal = experiment.proposal
-        if proposal.shares is None or proposal.fidelity is not None:
+        if proposal.shares is None or proposal.fidelity is not None or experiment.never_begun:
             continue
         name = proposal.strategy or proposal.arm
         had[_ARM_OF.get(name, name)] += 1

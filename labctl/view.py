@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from labctl.config import CampaignConfig, CampaignModel, load_config
@@ -68,6 +69,18 @@ def _as_begun(content: Mapping[str, Any], ledger: Path) -> CampaignModel:
         ) from None
 
 
+def _left(config: CampaignConfig, state: CampaignState) -> str:
+    """What has no result yet, where no controller is at work on it."""
+    waiting, begun = len(state.pending), [e.id for e in state.pending if e.status == "running"]
+    left = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"
+    if not begun:
+        return left
+    return (
+        f"{left}; no controller runs, and the instrument may still be at work on {', '.join(begun)}: "
+        f"`labctl run {quote(str(config.path))}` asks it"
+    )
+
+
 def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, running: bool = False) -> View:
     """The view of a state that is at hand; ``running`` says that a controller is at work on it."""
     budget = config.model.budget.experiments
@@ -79,7 +92,7 @@ def view_of(config: CampaignConfig, state: CampaignState, ledger: Path, *, runni
     elif (halted := why_halted(config, state)) is not None:
         status, why = halted
     elif waiting:
-        left = f"{counted(waiting, 'experiment')} {verb(waiting, 'has', 'have')} no result yet"
+        left = _left(config, state)
         ended = why_to_stop(config, state, budget)
         if ended is None:
             status, why = "waiting", left

@@ -13,23 +13,67 @@ Sink: TypeAlias = Callable[[str, Mapping[str, Any]], object]
 """What Bluesky calls a callback: it is given the name of a document and the document."""
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - it takes whatever a device reads, which has no common type
-    """Turn a value into what strict JSON can hold.
+_DEEPEST = 100
+_MOST_BITS = 1024
+"""Of a whole number: one with more has no room in a float, and soon none in JSON either."""
 
-    Numbers that are not finite become None, since JSON knows no NaN; arrays become lists; anything that
-    JSON has no form for becomes its text.
+
+def _none(_: float) -> None:
+    return None
+
+
+def plain(  # noqa: PLR0911 - one return for each sort of value
+    value: Any,  # noqa: ANN401 - it takes whatever a device reads, which has no common type
+    *,
+    not_finite: Callable[[float], object] = _none,
+    inside: tuple[int, ...] = (),
+) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Turn a value into what strict JSON can hold; never raises.
+
+    Arrays become lists, and anything that JSON has no form for becomes its text. A list that holds itself is
+    cut off where it begins anew, and so is whatever is nested deeper than 100.
+
+    Args:
+        value: anything.
+        not_finite: what becomes of NaN and the infinities, which JSON does not know; None by default.
+        inside: the ids of the containers around the value.
     """
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    # numpy's arrays and scalars, without importing numpy for those who have none
-    as_list = getattr(value, "tolist", None)
-    return plain(as_list()) if callable(as_list) else str(value)
+        return value if math.isfinite(value) else not_finite(value)
+    if isinstance(value, str):
+        return _writable(value)
+    if isinstance(value, int):
+        bits = value.bit_length()
+        return value if bits <= _MOST_BITS else f"a whole number of {bits} bits"
+    if id(value) in inside or len(inside) >= _DEEPEST:
+        return "\u2026"
+    within = (*inside, id(value))
+    try:
+        if isinstance(value, Mapping):
+            return {
+                _text(key): plain(item, not_finite=not_finite, inside=within) for key, item in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [plain(item, not_finite=not_finite, inside=within) for item in value]
+        # numpy's arrays and scalars, without importing numpy for those who have none
+        as_list = getattr(value, "tolist", None)
+        return plain(as_list(), not_finite=not_finite, inside=within) if callable(as_list) else _text(value)
+    except Exception:  # noqa: BLE001 - a lab's own object may do anything when it is looked at
+        return _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return _writable(str(value))
+    except Exception:  # noqa: BLE001 - see above
+        return f"a {type(value).__name__} that has no text"
+
+
+def _writable(text: str) -> str:
+    """The text with a question mark for every half of a character, which no UTF-8 file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class JsonLines:

@@ -79,11 +79,14 @@ class Lane:
         # the default one would drive a plotting window from this thread.
         self.engine: RunEngine = RunEngine(
             {},
-            loop=beside.engine.loop if beside is not None else None,
+            loop=beside.engine.loop if beside is not None else loops.fresh(),
             context_managers=[],
             call_returns_result=True,
             during_task=DuringTask(),  # type: ignore[no-untyped-call]
         )
+        if beside is None:  # otherwise it is done, or the loop is somebody else's
+            loops.hush(self.engine.loop)
+        loops.withstand(self.engine)
         # The event loop ends with the last lane that uses it.
         self.loop_users: list[Lane] = beside.loop_users if beside is not None else []
         self.loop_users.append(self)
@@ -120,7 +123,7 @@ class Lane:
                 if id(instrument) not in self._connected:
                     self._connect(instrument)
         except Exception as error:
-            why = sentence(error)
+            why = sentence(error).removeprefix("ValueError: ")  # with which an instrument says what is wrong
             raise LaneError(f"lane {self.name}: cannot connect {instrument.name}: {why}") from error
 
     def _connect(self, instrument: Instrument) -> None:

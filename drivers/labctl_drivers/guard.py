@@ -7,6 +7,7 @@ one of the two, or a controller that asks neither, still moves nothing that the 
 
 import functools
 import re
+import unicodedata
 from collections.abc import Mapping
 from math import copysign
 from numbers import Real
@@ -161,14 +162,22 @@ def _may_be(
     what: frozenset[str] | tuple[float, float, str], name: str, value: object, units: Mapping[str, str]
 ) -> bool:
     if isinstance(what, frozenset):
-        said = value.casefold().strip() if isinstance(value, str) else None
-        return said is None or any(said == text.casefold().strip() for text in what)
+        return not isinstance(value, str) or any(_alike(value, text) for text in what)
     if isinstance(value, str):
         return True
     above, below, unit = what
     here, slack = _in(name, _number(name, value), units.get(name), unit)
     room = slack * max(abs(here), *(abs(end) for end in (above, below) if abs(end) != float("inf")))
     return not (here <= above + room or here >= below - room)
+
+
+def _alike(said: str, text: str) -> bool:
+    """Whether two texts are the same but for case, blanks around them, and how Unicode spells them."""
+    first, second = (
+        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", one).casefold()).strip()
+        for one in (said, text)
+    )
+    return first == second
 
 
 def _number(name: str, value: object) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -185,9 +186,7 @@ def load_limits(path: Path) -> Limits:
 def _holds(condition: Condition, value: Setting, unit: str | None) -> bool:
     """Whether a condition holds, or may hold: what cannot be compared is taken to."""
     if isinstance(condition, tuple):
-        return not isinstance(value, str) or value.strip().casefold() in {
-            text.strip().casefold() for text in condition
-        }
+        return not isinstance(value, str) or _spelled(value) in map(_spelled, condition)
     if not _is_number(value) or (unit is None and not is_dimensionless(condition.unit)):
         return True
     try:
@@ -197,6 +196,12 @@ def _holds(condition: Condition, value: Setting, unit: str | None) -> bool:
     ends = [abs(end) for end in (condition.above, condition.below) if is_finite(end)]
     slack = 0.0 if (unit or "") == condition.unit else _ROUNDING * max(abs(here), *ends)
     return condition.above + slack < here < condition.below - slack
+
+
+def _spelled(text: str) -> str:
+    """One spelling of texts that look the same: an accent may be part of its letter or come after it."""
+    compatible = unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", compatible.casefold()).strip()
 
 
 def _told(combination: Combination, recipe: Recipe, units: Mapping[str, str]) -> Iterator[str]:

@@ -2,26 +2,34 @@
 
 import contextlib
 import json
+import logging
 import re
+import secrets
 import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from labctl_drivers.documents import plain
+from labctl_drivers.handed import whole
 from labctl_drivers.protocol import Attempt, Bound, ExperimentFailed, FailureKind, Json, Reading
 
+logger = logging.getLogger(__name__)
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Two tables that are only ever added to. The primary keys are what makes a second start impossible, also
+# Tables that are only ever added to. The primary keys are what makes a second start impossible, also
 # when two processes try at the same moment.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS started (
     seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, attempt TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS finished (
     key TEXT PRIMARY KEY REFERENCES started(key), result TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS born (
+    only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL) STRICT;
 """
 _SELECT = """
 SELECT started.key, attempt, detail, result FROM started LEFT JOIN finished ON started.key = finished.key
@@ -61,6 +69,10 @@ class Memory:
         folder: where the file is kept; None keeps everything in memory, for replays that need no crash.
         name: name of the instrument, and of its file.
 
+    Attributes:
+        id: drawn when the file was made, so that one which was lost and made anew is not taken for it; None
+            for a memory without a file, which ends with its process.
+
     Raises:
         ValueError: the name could not be a file's.
         OSError: the folder cannot be made.
@@ -80,6 +92,11 @@ class Memory:
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute("PRAGMA synchronous=FULL")
         self._file.executescript(_SCHEMA)
+        # Two processes may make the file at the same moment; the first id counts.
+        self._file.execute("INSERT OR IGNORE INTO born VALUES (1, ?)", (secrets.token_hex(8),))
+        born = self._file.execute("SELECT id FROM born").fetchone()[0]
+        self.id: str | None = None if folder is None else str(born)
+        self._unwritten: dict[str, Reading | ExperimentFailed] = {}
         # A driver that is only built to look at its options is never closed by anybody.
         weakref.finalize(self, self._file.close)
 
@@ -99,19 +116,30 @@ class Memory:
     def finished(self, key: str, result: Reading | ExperimentFailed) -> None:
         """Write down what came of an attempt; the first result counts, later ones are ignored.
 
+        The sample is used up by now, so a result that JSON cannot hold is written as far as it can, and one
+        that cannot be written at all, on a full disk, is kept until this process ends.
+
         Raises:
             KeyError: this key was never started.
         """
-        if self.lookup(key) is None:
-            raise KeyError(f"attempt {key} was never started")
-        with self._lock:
-            self._file.execute("INSERT OR IGNORE INTO finished VALUES (?, ?)", (key, _dump(packed(result))))
+        try:
+            if self.lookup(key) is None:
+                raise KeyError(f"attempt {key} was never started")
+            row = (key, _dump(packed(result)))
+            with self._lock:
+                self._file.execute("INSERT OR IGNORE INTO finished VALUES (?, ?)", row)
+        except sqlite3.Error as error:
+            logger.warning("what came of attempt %s could not be written down (%s)", key, error)
+            self._unwritten.setdefault(key, result)
 
     def lookup(self, key: str) -> Remembered | None:
         """Say what is known of an attempt; None if it was never started."""
         with self._lock:
             row = self._file.execute(f"{_SELECT} WHERE started.key = ?", (key,)).fetchone()
-        return None if row is None else _remembered(row)
+        if row is None:
+            return None
+        known = _remembered(row)
+        return known if known.result is not None else replace(known, result=self._unwritten.get(key))
 
     def all(self) -> Iterator[Remembered]:
         """Every attempt, in the order they were started."""
@@ -144,7 +172,10 @@ def knows(folder: Path, beginning: str) -> bool:
 
 def _dump(value: Json) -> str:
     # NaN is written as NaN: a bad reading has to come back as it was, and only Python reads this file.
-    return json.dumps(value, separators=(",", ":"), default=lambda array: array.tolist())
+    try:
+        return json.dumps(value, separators=(",", ":"), default=lambda array: array.tolist())
+    except Exception:  # noqa: BLE001 - a lab's own object may do anything when it is looked at
+        return json.dumps(plain(value, not_finite=float), separators=(",", ":"))
 
 
 def _packed_attempt(attempt: Attempt) -> dict[str, Any]:
@@ -162,6 +193,7 @@ def _packed_attempt(attempt: Attempt) -> dict[str, Any]:
 def _packed_reading(reading: Reading | None) -> dict[str, Any] | None:
     if reading is None:
         return None
+    reading = whole(reading)
     return {
         "values": dict(reading.values),
         "units": dict(reading.units),
@@ -174,13 +206,27 @@ def packed(result: Reading | ExperimentFailed) -> dict[str, Any]:
     """A result as JSON can hold it; NaN stays NaN, which only Python reads."""
     if isinstance(result, Reading):
         return {"reading": _packed_reading(result)}
+    reading: object = result.reading
+    bounds: Mapping[str, object] = result.bounds  # whatever a driver calls a bound
     return {
-        "kind": result.kind.value,
+        "kind": _kind(result.kind),
         "message": result.message,
         "stage": result.stage,
-        "reading": _packed_reading(result.reading),
-        "bounds": {name: {"low": bound.low, "high": bound.high} for name, bound in result.bounds.items()},
+        "reading": _packed_reading(reading) if isinstance(reading, Reading) else None,
+        "bounds": {
+            name: {"low": bound.low, "high": bound.high}
+            for name, bound in bounds.items()
+            if isinstance(bound, Bound)
+        },
     }
+
+
+def _kind(kind: object) -> str:
+    """The name of a kind of failure; of a word that is none, that of a failure nobody tries again."""
+    try:
+        return FailureKind(str(kind)).value
+    except ValueError:
+        return FailureKind.UNKNOWN.value
 
 
 def unpacked(body: Mapping[str, Any]) -> Reading | ExperimentFailed:

@@ -208,6 +208,20 @@ class Ramped(Protocol):
         ...
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """An instrument that knows its memory of attempts from one that was lost and made anew."""
+
+    @property
+    def memory_id(self) -> str | None:
+        """Drawn when the memory was made, and kept in it; None where it ends with the process.
+
+        The controller writes it down before it tells the instrument to start. If another memory later says
+        ``never`` of that attempt, nobody starts it again, and a person settles what became of it.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a driver may use when it is built.
@@ -218,7 +232,7 @@ class Surroundings:
         limits: the file of the lab's hard limits, for drivers that ask :class:`labctl_drivers.guard.Guard`
             themselves before they set a device; None where there is none.
         lane: the number of the lane it is for, from 1; each lane has an instrument and a folder of its own.
-        beside: the folder of the campaign file, from which folders named in it are told; None for the present.
+        beside: the folder of the campaign file, from which folders in it are told; None for the present.
     """
 
     folder: Path | None = None

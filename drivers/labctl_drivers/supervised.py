@@ -1,8 +1,6 @@
 """One attempt on a RunEngine, watched from the first look at the interlocks to the safe state."""
 
-import contextlib
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from bluesky.utils import RunEngineInterrupted
 
 from labctl_drivers.finished import Finished
 from labctl_drivers.interlocks import Watch
+from labctl_drivers.loops import unheard
 from labctl_drivers.patience import Call, Patience, within
 from labctl_drivers.protocol import Attempt, ExperimentFailed, FailureKind, Instrument, Ramped, Reading
 from labctl_drivers.runplan import Progress, run
@@ -23,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 _TURN_S = 0.05
 _ABORT_S = 0.2
-# sys.stdout belongs to the whole process, so lanes take turns with it.
-_STDOUT = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +88,15 @@ class Supervised:
 
     def break_off(self, failure: ExperimentFailed) -> bool:
         """Break the attempt off, from any thread, unless it has its outcome; the first time counts."""
-        # Bluesky prints on abort; standard output is kept for what the user asked for. An engine that has
-        # just become idle refuses to abort, and has nothing left to break off.
-        with _STDOUT, contextlib.redirect_stdout(sys.stderr):
-            with self._lock:
-                # A plan that has not begun yet finds the interruption, and begins nothing.
-                if self._over or not self._progress.interrupt(failure):
-                    return False
-                if self._progress.begun:
-                    self._abort_engine(failure.message)
-            if self._aborting is not None:
-                self._aborting.wait(_ABORT_S)
+        with self._lock:
+            # A plan that has not begun yet finds the interruption, and begins nothing.
+            if self._over or not self._progress.interrupt(failure):
+                return False
+            if self._progress.begun:
+                # An engine that has just become idle refuses to abort, and has nothing left to break off.
+                self._abort_engine(failure.message)
+        if self._aborting is not None:
+            self._aborting.wait(_ABORT_S)
         return True
 
     def carry_out(self, time_limit_s: float) -> Finished:
@@ -171,7 +166,8 @@ class Supervised:
         progress = self._progress
         plan = run(self._lane, self._instrument, self._attempt, progress)
         call: Call[object] = Call(
-            f"attempt {self._attempt.key}", lambda: self._engine(plan, {"start": [progress.note_start]})
+            f"attempt {self._attempt.key}",
+            lambda: unheard(lambda: self._engine(plan, {"start": [progress.note_start]})),
         )
         ended = self._attend(call, time_limit_s)
         with self._lock:
@@ -185,7 +181,7 @@ class Supervised:
             call.result(0)
         except RunEngineInterrupted:
             return call if self._engine.state == "paused" and not self._unpaused() else None
-        except Exception as error:  # noqa: BLE001 - the lane must outlive whatever an attempt does
+        except BaseException as error:  # noqa: BLE001 - the lane must outlive whatever an attempt does
             progress.error = progress.error or error
             progress.outcome = progress.outcome or failure_of(error, progress.notes)
         return None
@@ -217,13 +213,12 @@ class Supervised:
 
     def _unpaused(self) -> bool:
         """Break off an attempt that somebody else has paused; say whether it has ended."""
-        with _STDOUT, contextlib.redirect_stdout(sys.stderr):
-            self._abort_engine("the lane does not pause")
-            assert self._aborting is not None  # noqa: S101 - set in the line above
-            return self._aborting.wait(self._patience.end_s)
+        self._abort_engine("the lane does not pause")
+        assert self._aborting is not None  # noqa: S101 - set in the line above
+        return self._aborting.wait(self._patience.end_s)
 
     def _abort_engine(self, reason: str) -> None:
-        self._aborting = Call("the abort", lambda: self._engine.abort(reason))  # type: ignore[no-untyped-call]
+        self._aborting = Call("the abort", lambda: unheard(lambda: self._engine.abort(reason)))  # type: ignore[no-untyped-call]
 
     def _halted(self) -> ExperimentFailed:
         return _aborted("the RunEngine was halted from outside the lane", self._progress.notes.stage)

@@ -7,6 +7,7 @@ from numbers import Real
 from bluesky.run_engine import WaitForTimeoutError
 from bluesky.utils import FailedPause, FailedStatus, RequestStop, RunEngineControlException
 
+from labctl_drivers.handed import shown, whole
 from labctl_drivers.notes import Notes
 from labctl_drivers.patience import OverdueError
 from labctl_drivers.protocol import ExperimentFailed, FailureKind, Reading
@@ -52,13 +53,15 @@ def judged(reading: object, stage: str = "measure") -> Reading | ExperimentFaile
     """Let a reading through, or say why it is none: no values, or values that are not finite numbers."""
     if not isinstance(reading, Reading):
         message = f"the driver returned {type(reading).__name__} and not a Reading"
-        return ExperimentFailed(FailureKind.INSTRUMENT_FAULT, message, stage=stage)
+        # No fault of the machine, after which the sample would be made once more.
+        return ExperimentFailed(FailureKind.BAD_READING, message, stage=stage)
+    reading = whole(reading)
     if not reading.values:
         return ExperimentFailed(FailureKind.BAD_READING, "nothing was read", stage=stage, reading=reading)
     bad = {name: value for name, value in reading.values.items() if not _is_finite(value)}
     if not bad:
         return reading
-    listed = ", ".join(f"{name} is {value!r}" for name, value in sorted(bad.items()))
+    listed = ", ".join(f"{name} is {shown(value)}" for name, value in bad.items())
     message = f"not a finite number: {listed}"
     return ExperimentFailed(FailureKind.BAD_READING, message, stage=stage, reading=reading)
 
@@ -88,4 +91,7 @@ def failure_of(error: BaseException, notes: Notes) -> ExperimentFailed:
 
 
 def _is_finite(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    try:
+        return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    except (OverflowError, ValueError, TypeError):  # a whole number that has no room in a float
+        return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give, say
+from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, as_typed, give, say
 from labctl.errors import RefusedError, RequestError
 from labctl.plural import counted, verb
 
@@ -32,7 +32,9 @@ def propose(
     recipe: Annotated[
         list[str] | None,
         typer.Option(
-            "--recipe", metavar="NAME=VALUE", help="Your own recipe instead; once for each parameter."
+            "--recipe",
+            metavar="NAME=VALUE",
+            help="Your own recipe instead, for the next run; once for each parameter.",
         ),
     ] = None,
     output: Annotated[
@@ -83,6 +85,8 @@ def propose(
             typer.echo(f"       {experiment.proposal.arm}: {experiment.proposal.because}")
             if (stamp := experiment.proposal.domain) is not None:
                 typer.echo(f"       {domain_in_words(stamp)}")
+            if experiment.proposal.route == "lane":
+                typer.echo(f"       `labctl run {as_typed(file, folder)}` carries it out")
 
     give(Answer(data, words), as_json=as_json)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give
+from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, as_typed, give
 
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")]
 
@@ -92,6 +92,6 @@ def resume(
             typer.echo(f"goes on after {halt.instrument} was stopped by interlock {halt.reason}")
         for lane, suspect in sorted(suspects.items()):
             typer.echo(f"{suspect.instrument} on {lane} is trusted again")
-        typer.echo("nothing was started; `labctl run` goes on")
+        typer.echo(f"nothing was started; `labctl run {as_typed(file, folder)}` goes on")
 
     give(Answer(data, words), as_json=as_json)

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from labctl.cli.interrupts import Interrupts
-from labctl.cli.output import Answer, CampaignFile, Folder, Heedless, JsonFlag, give, say
+from labctl.cli.interrupts import INTERRUPTED, Interrupts
+from labctl.cli.output import Answer, CampaignFile, Folder, Heedless, JsonFlag, as_typed, give, say
 
 if TYPE_CHECKING:
     from labctl.campaign import Campaign
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed of a new campaign; the file's unless given.")
 ]
+
+_EXITS = {"halted": 1, "stopped": INTERRUPTED}
 
 
 def run(
@@ -51,9 +53,9 @@ def run(
     def words() -> None:
         from labctl.cli.show import print_summary  # noqa: PLC0415
 
-        print_summary(summary, parameters)
+        print_summary(summary, parameters, campaign=as_typed(file, folder))
 
-    give(Answer(summary.as_json(), words, exit_code=1 if summary.status == "halted" else 0), as_json=as_json)
+    give(Answer(summary.as_json(), words, exit_code=_EXITS.get(summary.status, 0)), as_json=as_json)
 
 
 def replay(

@@ -1,4 +1,4 @@
-"""Ctrl-C while a campaign runs: once lets experiments finish, twice breaks them off, more does no harm.
+"""Ctrl-C, SIGTERM, a closed terminal: once lets experiments finish, twice breaks them off, more does no harm.
 
 No handler here raises: Python hears a signal anywhere, also in the callbacks of its own import machinery,
 which print an exception and forget it.
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """What a command exits with that was stopped."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""That the terminal was closed; not every system has it."""
 _STOPPED = "stopped before anything was started"
 
 
 class Interrupts:
-    """Hears Ctrl-C and SIGTERM for as long as a campaign is open, and while it closes.
+    """Hears Ctrl-C, SIGTERM and SIGHUP for as long as a campaign is open, and while it closes.
 
     Until :meth:`stops` names a campaign nothing has begun: the first signal keeps it from starting anything,
     and a second one ends the program at once.
@@ -35,7 +36,7 @@ class Interrupts:
     def __enter__(self) -> Self:
         # Signals are the main thread's alone.
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+            self._before = {number: signal.signal(number, self._hear) for number in _signals()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,6 +65,14 @@ class Interrupts:
             # The locks of a lane may be held by the very thread that this handler interrupts.
             end = threading.Thread(target=self._campaign.abort, args=(f"broken off by {name}",), daemon=True)
             end.start()
+
+
+def _signals() -> list[int]:
+    """What asks a campaign to stop; under nohup a closed terminal does not."""
+    asked = [signal.SIGINT.value, signal.SIGTERM.value]
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        asked.append(_HANGUP)
+    return asked
 
 
 def leave(*_: object) -> None:

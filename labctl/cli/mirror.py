@@ -14,6 +14,7 @@ import typer
 
 from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give, say
 from labctl.errors import BusyError, RefusedError, RequestError
+from labctl.files import refuse_odd
 from labctl.plural import counted
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def mirror(
 
     where = load_config(file).folder if folder is None else folder
     documents = where / "documents.jsonl"
+    refuse_odd(documents)
     if not follow and not documents.exists():
         raise RequestError("has no documents yet; run the campaign first, or use --follow", file=documents)
     if follow and not where.is_dir():

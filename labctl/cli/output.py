@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
+
+from labctl.cli.interrupts import INTERRUPTED
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The campaign file.")]
@@ -31,12 +34,23 @@ class Answer:
     Attributes:
         data: as JSON.
         words: shows the same to a person, on stdout.
-        exit_code: 0 done, 1 the answer is no.
+        exit_code: 0 done, 1 the answer is no, 130 it was stopped.
     """
 
     data: Mapping[str, Any]
     words: Callable[[], None]
     exit_code: int = 0
+
+
+def as_typed(file: Path, folder: Path | None) -> str:
+    """How a command line names a campaign, with the folder where one was given."""
+    return shlex.join([str(file)] if folder is None else [str(file), "--folder", str(folder)])
+
+
+class StoppedError(Exception):
+    """A command has given its answer, and was stopped before it had done all that it was asked."""
+
+    exit_code = INTERRUPTED
 
 
 class UnsaidError(Exception):
@@ -48,6 +62,7 @@ def give(answer: Answer, *, as_json: bool) -> None:
 
     Raises:
         UnsaidError: stdout takes nothing more.
+        StoppedError: the answer is that the command was stopped.
     """
     try:
         if as_json:
@@ -62,6 +77,9 @@ def give(answer: Answer, *, as_json: bool) -> None:
             f"stdout cannot be written ({error.strerror or error}), but what the command did is done; "
             "`labctl status` tells where the campaign stands"
         ) from None
+    if answer.exit_code == INTERRUPTED:
+        # Not typer's own exit, which reads like an interrupt that nobody was told of.
+        raise StoppedError
     if answer.exit_code:
         raise typer.Exit(answer.exit_code)
 

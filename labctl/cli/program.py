@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import typer
 
 from labctl.cli.app import app
-from labctl.cli.output import UnsaidError, can_speak, complain, fall_silent
+from labctl.cli.interrupts import INTERRUPTED
+from labctl.cli.output import StoppedError, UnsaidError, can_speak, complain, fall_silent
 from labctl.errors import LabctlError
 
 # Typer carries its own copy of click, whose errors it exports only in part.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _BROKEN_PIPE = 141
-_INTERRUPTED = 130
 
 
 def carry_out(given: Sequence[str]) -> int:
@@ -25,7 +25,7 @@ def carry_out(given: Sequence[str]) -> int:
     try:
         result = app(args=given, prog_name="labctl", standalone_mode=False)
         sys.stdout.flush()
-    except typer.Exit as error:
+    except (typer.Exit, StoppedError) as error:
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has left.
@@ -39,7 +39,7 @@ def carry_out(given: Sequence[str]) -> int:
         return complain(sentence, code, as_json=as_json)
     code = result if isinstance(result, int) else 0
     # Typer makes an interrupt of a command an exit that says nothing.
-    return complain("stopped", code, as_json=as_json) if code == _INTERRUPTED else code
+    return complain("stopped", code, as_json=as_json) if code == INTERRUPTED else code
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
@@ -54,4 +54,4 @@ def _explained(error: BaseException) -> tuple[str, int]:
         where = context.command_path if context is not None else "labctl"
         sentence = error.format_message() if hasattr(error, "format_message") else str(error)
         return f"{sentence.rstrip('.')}; `{where} --help` shows how", 2
-    return "stopped", _INTERRUPTED
+    return "stopped", INTERRUPTED

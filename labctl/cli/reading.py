@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, give
+from labctl.cli.output import Answer, CampaignFile, Folder, JsonFlag, as_typed, give
 from labctl.errors import RequestError
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ def status(file: CampaignFile, *, folder: Folder = None, as_json: JsonFlag = Fal
         from labctl.cli.show import print_summary  # noqa: PLC0415
         from labctl.space.shown import recipe_text  # noqa: PLC0415
 
-        print_summary(view.summary, view.config.model.parameters)
+        print_summary(view.summary, view.config.model.parameters, campaign=as_typed(file, folder))
         for experiment in view.state.pending:
             what = recipe_text(experiment.proposal.recipe, view.config.model.parameters)
-            typer.echo(f"  {experiment.id} is {experiment.status}: {what}")
+            dead = experiment.status == "running" and view.summary.status != "running"
+            typer.echo(f"  {experiment.id} is {'begun' if dead else experiment.status}: {what}")
 
     # As `labctl run` does, whoever asks is told of a halt by the exit code too.
     halted = view.summary.status == "halted"

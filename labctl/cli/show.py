@@ -80,15 +80,18 @@ def _quantity(value: float, unit: str) -> str:
     return number(value) + ("" if unit in ("unknown", "dimensionless") else f" {unit}")
 
 
-def print_summary(summary: Summary, parameters: Mapping[str, Parameter]) -> None:
-    """A campaign's summary, on stdout."""
+def print_summary(
+    summary: Summary, parameters: Mapping[str, Parameter], *, campaign: str = "CAMPAIGN.yaml"
+) -> None:
+    """A campaign's summary, on stdout; ``campaign`` is how a command line names it."""
     # Nothing in a name, a message or a table's cell is markup: what reads like it is shown as it stands.
     console = Console(highlight=False, markup=False, emoji=False)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    # A command that is cut short cannot be typed: a long path goes on in the next line.
+    table.add_column(overflow="fold")
     found = _found(summary, parameters)
-    parts = (_counts(summary), found, _tried(summary), _trust(summary), _record(summary))
+    parts = (_counts(summary, campaign), found, _tried(summary), _trust(summary), _record(summary))
     for label, text in chain.from_iterable(parts):
         table.add_row(label, text)
     console.print(table)
@@ -107,7 +110,7 @@ def end_in_words(summary: Summary) -> str | None:
 Rows = Iterator[tuple[str, str]]
 
 
-def _counts(summary: Summary) -> Rows:
+def _counts(summary: Summary, campaign: str) -> Rows:
     yield "campaign", summary.campaign
     yield "status", f"{summary.status}: {summary.why}"
     cheaper = f" and {summary.stand_ins} by a cheaper fidelity" if summary.stand_ins else ""
@@ -117,10 +120,10 @@ def _counts(summary: Summary) -> Rows:
         yield "waiting", f"{summary.waiting} for a result"
     if summary.rejected:
         yield "rejected", str(summary.rejected)
-    yield from _for_a_person(summary)
+    yield from _for_a_person(summary, campaign)
 
 
-def _for_a_person(summary: Summary) -> Rows:
+def _for_a_person(summary: Summary, campaign: str) -> Rows:
     """What waits for a person, and how they say what they found."""
     if summary.halted is not None and summary.status != "halted":
         halt = summary.halted
@@ -128,7 +131,7 @@ def _for_a_person(summary: Summary) -> Rows:
     for suspect in summary.suspects:
         yield "suspect", f"{suspect['instrument']} on {suspect['lane']}: {suspect['reason']}"
     if (summary.halted is not None or summary.suspects) and summary.status != "halted":
-        yield "", "look at it; `labctl resume CAMPAIGN.yaml --by NAME --because TEXT` lets it go on"
+        yield "", f"look at it; `labctl resume {campaign} --by NAME --because TEXT` lets it go on"
     if summary.unsettled:
         shown = ", ".join(summary.unsettled[:_MOST_UNSETTLED])
         more = len(summary.unsettled) - _MOST_UNSETTLED
@@ -136,7 +139,8 @@ def _for_a_person(summary: Summary) -> Rows:
             "unknown",
             f"what became of {shown}{f' and {more} more' if more > 0 else ''}; look, and say it with",
         )
-        yield "", "`labctl settle CAMPAIGN.yaml EXPERIMENT --as measured|failed|never --by NAME`"
+        for name in summary.unsettled[:_MOST_UNSETTLED]:
+            yield "", f"`labctl settle {campaign} {name} --as measured|failed|never --by NAME`"
 
 
 def _found(summary: Summary, parameters: Mapping[str, Parameter]) -> Rows:
@@ -146,7 +150,7 @@ def _found(summary: Summary, parameters: Mapping[str, Parameter]) -> Rows:
         yield "best", f"{_with_unit(summary.best)} in {summary.best.experiment}{more}"
         yield "", recipe_text(summary.best.recipe, parameters)
     if summary.beyond_limits or summary.limits_unknown:
-        yield "limits", _limits(summary)
+        yield "outcome limits", _limits(summary)
     label = "beyond"
     for end in summary.ends[:_MOST_ENDS]:
         yield label, _end(end)

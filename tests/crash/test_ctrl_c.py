@@ -32,10 +32,12 @@ def run(file: Path) -> subprocess.Popen[str]:
     )
 
 
-def interrupt(process: subprocess.Popen[str], hits: int, apart_s: float) -> tuple[str, str]:
+def interrupt(
+    process: subprocess.Popen[str], hits: int, apart_s: float, by: signal.Signals = signal.SIGINT
+) -> tuple[str, str]:
     for _ in range(hits):
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(by)
         time.sleep(apart_s)
     return process.communicate(timeout=60)
 
@@ -53,12 +55,11 @@ def check(file: Path, process: subprocess.Popen[str], out: str, err: str) -> Cam
     assert "Traceback" not in err
     assert "Error" not in err
     assert "Exception" not in err
-    assert process.returncode in (0, 1, 130), err
-    if process.returncode == 130:
-        assert err.splitlines()[-1] == "labctl: stopped"
-        assert out == ""
-    else:
+    assert process.returncode == 130, err
+    if out:
         assert "stopped: " in out
+    else:
+        assert err.splitlines()[-1] == "labctl: stopped"
     return state_of(file)
 
 
@@ -97,6 +98,37 @@ def begun(process: subprocess.Popen[str], file: Path) -> None:
         assert process.poll() is None
         time.sleep(0.02)
     raise AssertionError("no experiment was begun")
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("hits", [1, 2])
+def test_a_closed_terminal_ends_it_in_good_order(
+    furnace_campaign: Written, by: signal.Signals, hits: int
+) -> None:
+    slow = {"kind": "furnace", "options": {"speed": 300_000 if hits == 1 else 100, "fault_rate": 0.0}}
+    file = furnace_campaign(**{**SLOW, "instrument": slow})
+    process = run(file)
+    begun(process, file)
+    out, err = interrupt(process, hits, 0.2, by)
+    state = check(file, process, out, err)
+    assert state is not None
+    assert not any(e.status == "running" for e in state)
+    assert ("aborted" in {o.kind for e in state for o in e.outcomes}) is (hits > 1)
+    assert f"{'stopped' if hits == 1 else 'broken off'} by {by.name}" in out
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(furnace_campaign: Written) -> None:
+    file = furnace_campaign(**{**SLOW, "budget": {"experiments": 6}})
+    deaf = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {AS_A_SHELL_DOES}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf, "run", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    begun(process, file)
+    out, err = interrupt(process, 2, 0.1, signal.SIGHUP)
+    assert (process.returncode, "the budget of 6 experiments is spent" in out) == (0, True), err
 
 
 def test_once_lets_every_lane_finish_and_twice_breaks_every_one_off(furnace_campaign: Written) -> None:

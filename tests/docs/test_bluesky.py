@@ -42,7 +42,10 @@ def engines() -> Iterator[list[RunEngine]]:
 
 
 def test_every_block_is_tried() -> None:
-    assert [name for name, _ in BLOCKS] == ["python", "console", "python", "yaml", "python", "yaml", "python"]
+    assert [name for name, _ in BLOCKS] == [
+        *("python", "console", "python", "python", "yaml", "python"),
+        *("yaml", "yaml", "python"),
+    ]
 
 
 def test_a_campaign_runs_in_a_session_and_is_mirrored(
@@ -64,6 +67,9 @@ def test_a_campaign_runs_in_a_session_and_is_mirrored(
     assert main(line.split()) == 0
     assert "3 runs sent" in capfd.readouterr().out
     assert (file.parent / "catalog" / "catalog.db").exists()
+    exec(compile(block("python", "tiled_client"), "bluesky.md", "exec"), {})  # noqa: S102 - our own page
+    read = capfd.readouterr().out
+    assert all(f"{name} <xarray.Dataset>" in read for name in ("e0001", "e0002", "e0003"))
 
 
 def test_every_run_carries_the_ids_that_the_page_names(tmp_path: Path) -> None:
@@ -127,8 +133,12 @@ def test_an_optimiser_is_plugged_in(hand_campaign: Written) -> None:
 
 def test_the_far_away_campaign_loads_and_its_startup_file_runs(tmp_path: Path) -> None:
     pytest.importorskip("zmq", reason="ZeroMQ is not installed")
+    profile_ops = pytest.importorskip("bluesky_queueserver.manager.profile_ops")
+    allowed = tmp_path / "user_group_permissions.yaml"
+    allowed.write_text(block("yaml", "user_groups"))
+    assert set(profile_ops.load_user_group_permissions(allowed)["user_groups"]) == {"root", "primary"}
     file = tmp_path / "campaign.yaml"
-    file.write_text(block("yaml", "queueserver"))
+    file.write_text(block("yaml", "kind: queueserver"))
     options = load_config(file).model.instrument.options
     settings = settings_of(options)
     assert settings.arguments == {"temperature": "temp"}

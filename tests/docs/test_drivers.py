@@ -30,7 +30,7 @@ def labctl(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_block_of_code_is_a_file() -> None:
-    assert len(FILES) == len(re.findall(r"^```(?:python|yaml)$", PAGE, re.MULTILINE)) == 9
+    assert len(FILES) == len(re.findall(r"^```(?:python|yaml)$", PAGE, re.MULTILINE)) == 12
 
 
 def test_a_driver_takes_30_lines() -> None:
@@ -39,13 +39,38 @@ def test_a_driver_takes_30_lines() -> None:
             assert len([line for line in text.splitlines() if line.strip()]) <= 30, name
 
 
-@pytest.mark.parametrize(("name", "measured"), [("campaign", 4), ("beamline", 3), ("plan", 3)])
+@pytest.mark.parametrize(("name", "measured"), [("campaign", 4), ("beamline", 3), ("plan", 3), ("press", 4)])
 def test_a_stranger_who_follows_the_page_measures(folder: Path, name: str, measured: int) -> None:
     done = labctl(folder, "run", f"{name}.yaml", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["measured"] == measured, done.stdout
     assert (folder / f"{name}.lab" / "instruments").is_dir()
+
+
+def test_an_open_door_ends_the_attempt_and_holds_the_lane(folder: Path) -> None:
+    guarded = FILES["campaign.yaml"].replace("mylab.devices:Oven", "mylab.guarded:GuardedOven")
+    (folder / "guarded.yaml").write_text(guarded, encoding="utf-8")
+    assert labctl(folder, "run", "guarded.yaml", "--folder", "closed.lab").returncode == 0
+    module = folder / "mylab" / "guarded.py"
+    module.write_text(FILES["mylab/guarded.py"].replace("= False", "= True"), encoding="utf-8")
+    done = labctl(folder, "run", "guarded.yaml", "--folder", "open.lab")
+    assert done.returncode != 0
+    assert "the oven's door is open" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_key_that_no_device_reads_may_be_corrected(folder: Path) -> None:
+    text = FILES["campaign.yaml"]
+    (folder / "campaign.yaml").write_text(text.replace("key: hardness", "key: harness"), encoding="utf-8")
+    done = labctl(folder, "run", "campaign.yaml")
+    assert done.returncode != 0
+    assert "cannot connect devices: readings.hardness.key: Tester reads no 'harness'" in " ".join(
+        done.stderr.split()
+    )
+    (folder / "campaign.yaml").write_text(text, encoding="utf-8")
+    done = labctl(folder, "run", "campaign.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["measured"] == 4
 
 
 def test_a_typing_error_is_one_sentence_and_nothing_is_written(folder: Path) -> None:

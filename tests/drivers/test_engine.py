@@ -275,3 +275,59 @@ def test_closing_ends_what_runs_and_leaves_no_thread(
     assert future.result(timeout=0).failure.message == "the lane was closed"
     assert waiting.cancelled()
     assert set(threading.enumerate()) <= before
+
+
+class Quits:
+    """A device that raises what is meant to end a program."""
+
+    name, parent = "oven", None
+
+    def __init__(self, error: BaseException, *, later: bool) -> None:
+        self.error, self.later = error, later
+
+    def set(self, _value: float) -> Any:  # noqa: ANN401 - a Status of ophyd-async
+        if not self.later:
+            raise self.error
+        from ophyd_async.core import AsyncStatus  # noqa: PLC0415 - takes a moment to import
+
+        return AsyncStatus(self._quit())
+
+    async def _quit(self) -> None:
+        raise self.error
+
+
+class Beyond(BaseException):
+    """No Exception."""
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("error", [KeyboardInterrupt("ctrl"), SystemExit(3), Beyond("far")], ids=repr)
+def test_whatever_a_device_raises_is_a_failure_of_that_attempt_alone(
+    scripted: Scripts, attempt: Attempts, toys: SimpleNamespace, error: BaseException, *, later: bool
+) -> None:
+    def plan(_attempt: Attempt) -> Plan:
+        yield from bps.abs_set(Quits(error, later=later), 1.0, wait=True)
+        return GOOD
+
+    with Lane("one") as one, Lane("two", beside=one) as two:
+        finished = toys.carried_out(one, scripted(plan), attempt())
+        assert finished.failure.kind is K.INSTRUMENT_FAULT
+        assert type(error).__name__ in finished.failure.message
+        assert "oven" in finished.failure.message
+        assert toys.still_works(two, attempt)
+        assert toys.still_works(one, attempt)
+
+
+@pytest.mark.parametrize("values", [None, [1.0], {"y": 10**400}, {"y": 1 + 2j}, {"y": "OVERLOAD"}])
+def test_readings_that_are_none_are_bad_readings(
+    lane: Lane,
+    scripted: Scripts,
+    attempt: Attempts,
+    toys: SimpleNamespace,
+    values: Any,  # noqa: ANN401 - anything
+) -> None:
+    def plan(_attempt: Attempt) -> Plan:
+        yield from bps.null()
+        return Reading(values, {"y": "nm"})
+
+    assert toys.carried_out(lane, scripted(plan), attempt()).failure.kind is K.BAD_READING

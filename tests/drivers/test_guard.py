@@ -159,3 +159,21 @@ def test_whatever_goes_wrong_in_the_check_allows_nothing(guard: Guard) -> None:
     assert guard(nothing, {}) == "the limits in lab.yaml could not be checked (AttributeError)"
     assert guard({"ph": 7.0}, nothing) == "the limits in lab.yaml could not be checked (AttributeError)"
     assert guard({"flow": 1.0}, {"flow": "mL/min"}, {"flow": nothing}) is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("caf\u00e9", "cafe\u0301"),
+        ("H\u2082", "H2"),
+        ("\u212bngstr\u00f6m", "a\u030angstro\u0308m"),
+        ("stra\u00dfe", "STRASSE"),
+    ],
+)
+def test_a_forbidden_text_is_known_however_unicode_spells_it(told: str, asked: str, tmp_path: Path) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"limits: {{}}\nforbidden:\n  - {{gas: {told}}}\n", "utf-8")
+    guard = Guard(path)
+    for gas in (told, asked, f" {asked.upper()} "):
+        assert "forbids" in (guard({"gas": gas}, {}) or "")
+    assert guard({"gas": "argon"}, {}) is None

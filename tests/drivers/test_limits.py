@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.starter import configs_folder
-from labctl_drivers.limits import Limit, Limits, LimitsError, load_limits
+from labctl_drivers.limits import Limit, Limits, LimitsError, load_limits, of_numbers
 from labctl_drivers.protocol import Ramp
 
 FURNACE = configs_folder() / "limits" / "furnace.yaml"
@@ -76,6 +76,7 @@ def test_what_is_allowed_passes(recipe: dict[str, Any], units: dict[str, str], l
         ({"temperature": 100}, {"temperature": "delta_degC"}, "cannot be converted"),
         ({"temperature": 100}, {"temperature": "warm"}, "is not a unit"),
         ({"temperature": "100"}, {"temperature": "degC"}, "is text, but lab.yaml limits a number"),
+        ({"stirrer": "fast"}, {}, f"stirrer = 'fast' is text; {of_numbers('lab.yaml', 'stirrer')}"),
         ({"temperature": math.nan}, {"temperature": "degC"}, "neither a finite number nor text"),
         ({"temperature": math.inf}, {"temperature": "degC"}, "neither a finite number nor text"),
         ({"stirrer": -math.inf}, {"stirrer": "rpm"}, "neither a finite number nor text"),
@@ -97,6 +98,18 @@ def test_what_is_not_allowed_is_said(
         (sentence,) = found
         assert why in sentence
         assert len(sentence) < 250
+
+
+def test_a_text_under_unlimited_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text("limits: {}\nunlimited: [quench, stirrer]")
+    (sentence,) = load_limits(path).violations({"quench": "oil", "stirrer": 3.0}, {"stirrer": "rpm"})
+    assert sentence == (
+        "quench = 'oil' is text; lab.yaml lists numbers under unlimited, and a text needs no entry: take "
+        "quench out there"
+    )
+    path.write_text("limits: {}\nunlimited: [stirrer]")
+    assert load_limits(path).violations({"quench": "oil", "stirrer": 3.0}, {"stirrer": "rpm"}) == ()
 
 
 def test_every_violation_of_a_recipe_is_said(limits: Limits) -> None:
@@ -299,3 +312,21 @@ def test_importing_limits_imports_nothing_heavy() -> None:
     script = "import sys, labctl_drivers.limits; print({'pint', 'numpy', 'bluesky'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("caf\u00e9", "cafe\u0301"),
+        ("H\u2082", "H2"),
+        ("\u212bngstr\u00f6m", "a\u030angstro\u0308m"),
+        ("stra\u00dfe", "STRASSE"),
+    ],
+)
+def test_a_forbidden_text_is_known_however_unicode_spells_it(told: str, asked: str, tmp_path: Path) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"limits: {{}}\nforbidden:\n  - {{gas: {told}}}\n", "utf-8")
+    limits = load_limits(path)
+    for gas in (told, asked, f" {asked.upper()} "):
+        assert "forbids" in limits.violations({"gas": gas}, {})[0]
+    assert limits.violations({"gas": "argon"}, {}) == ()

@@ -1,5 +1,6 @@
 """An instrument remembers what it started, through crashes, other processes and bad readings."""
 
+import contextlib
 import math
 import signal
 import sqlite3
@@ -7,9 +8,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -171,3 +173,80 @@ def test_a_folder_tells_whether_a_campaign_was_known(tmp_path: Path, attempt: At
     assert not knows(tmp_path, key + "x")
     (tmp_path / "furnace.sqlite").write_bytes(b"no memory" * 99)
     assert not knows(tmp_path, "anneal/seed-1/")
+
+
+def circle() -> list[Any]:
+    around: list[Any] = [1.0]
+    around.append(around)
+    return around
+
+
+@pytest.mark.parametrize(
+    ("odd", "kept"),
+    [
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02 00:00:00+00:00"),
+        ({"one"}, ["one"]),
+        (Path("a"), "a"),
+        ({(1, 2): 3}, {"(1, 2)": 3}),
+        (circle(), [1.0, "…"]),
+        (1 + 2j, "(1+2j)"),
+        pytest.param(10**5000, "a whole number of 16610 bits", id="huge"),
+    ],
+)
+def test_a_measured_value_is_kept_whatever_stands_beside_it(
+    memory: Memory, attempt: Attempts, odd: object, kept: object
+) -> None:
+    memory.started(attempt("k1", {"x": 1.0}, x="mm"))
+    memory.finished("k1", Reading({"y": 2.5, "z": math.inf}, {"y": "nm"}, raw={"odd": odd}))
+    known = memory.lookup("k1")
+    assert known is not None
+    assert known.result == Reading({"y": 2.5, "z": math.inf}, {"y": "nm"}, raw={"odd": kept})
+    memory.started(attempt("k2", {"x": 1.0}, x="mm"))
+    failure = ExperimentFailed("melted", odd, stage="set", bounds={"y": odd})  # type: ignore[arg-type,dict-item]
+    memory.finished("k2", failure)
+    known = memory.lookup("k2")
+    assert known is not None
+    assert isinstance(known.result, ExperimentFailed)
+    assert known.result.kind is FailureKind.UNKNOWN
+
+
+def test_parts_of_a_reading_that_are_none_are_left_out(memory: Memory, attempt: Attempts) -> None:
+    memory.started(attempt("k1", {"x": 1.0}, x="mm"))
+    memory.finished("k1", Reading({"y": 2.5}, None, actual=None, raw=[1]))  # type: ignore[arg-type]
+    known = memory.lookup("k1")
+    assert known is not None
+    assert known.result == Reading({"y": 2.5}, {}, raw={"raw": [1]})
+
+
+def test_a_result_that_no_disk_takes_is_kept_until_the_process_ends(
+    tmp_path: Path, attempt: Attempts, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory = Memory(tmp_path, "toy")
+    memory.started(attempt("k1", {"x": 1.0}, x="mm"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "toy.sqlite")) as other:
+        other.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON finished BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+        other.commit()
+    memory.finished("k1", READING)
+    known = memory.lookup("k1")
+    assert known is not None
+    assert known.result == READING
+    assert "could not be written down (disk is full)" in caplog.text
+    memory.close()
+    again = Memory(tmp_path, "toy").lookup("k1")
+    assert again is not None
+    assert again.result is None
+
+
+def test_a_memory_has_an_id_that_lasts_as_long_as_its_file(tmp_path: Path) -> None:
+    first = Memory(tmp_path, "toy")
+    same_file = Memory(tmp_path, "toy")
+    assert first.id is not None
+    assert first.id == same_file.id
+    first.close()
+    same_file.close()
+    assert Memory(tmp_path, "toy").id == first.id
+    (tmp_path / "toy.sqlite").unlink()
+    assert Memory(tmp_path, "toy").id not in (None, first.id)
+    assert Memory(None, "toy").id is None

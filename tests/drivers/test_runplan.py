@@ -147,8 +147,8 @@ def test_a_value_that_is_not_finite_is_a_bad_reading_and_is_kept(
         (Reading({}, {}), K.BAD_READING),
         (Reading({"y": True}, {"y": ""}), K.BAD_READING),
         (Reading({"y": "2.5"}, {"y": ""}), K.BAD_READING),
-        (None, K.INSTRUMENT_FAULT),
-        ({"y": 1.0}, K.INSTRUMENT_FAULT),
+        (None, K.BAD_READING),
+        ({"y": 1.0}, K.BAD_READING),
     ],
 )
 def test_what_is_no_reading_is_a_failure(

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from labctl.config import CampaignConfig, load_config
 from labctl.dispatch import answered, outcome
+from labctl.proposal import Outcome, canonical_json
 from labctl_drivers.protocol import Answer, Bound, ExperimentFailed, FailureKind, Reading
 
 
@@ -51,7 +54,9 @@ def test_a_quantity_without_a_unit_is_in_the_campaigns(config: CampaignConfig) -
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_a_bad_reading_and_kept_raw(config: CampaignConfig, value: float) -> None:
-    told = outcome(Reading({"hardness": value, "mass": 1.0}, {"hardness": "HV"}), config, source="x")
+    told = outcome(
+        Reading({"hardness": cast("Any", value), "mass": 1.0}, {"hardness": "HV"}), config, source="x"
+    )
     assert (told.status, told.kind, told.stage) == ("failed", FailureKind.BAD_READING, "measure")
     assert told.values == {"mass": 1.0}
     assert told.raw == {"hardness": str(value)}
@@ -222,3 +227,84 @@ def test_bounds_of_a_stand_in_are_renamed_too(two: CampaignConfig) -> None:
     late = answered(Answer("failed", failure=failure), two, source="x", reads=READS)
     assert late is not None
     assert late.bounds == told.bounds
+
+
+class Unspeakable:
+    """An object of a lab's own that cannot even be looked at."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+def circle() -> list[Any]:
+    around: list[Any] = [1.0]
+    around.append(around)
+    return around
+
+
+ODD = [
+    "OVERLOAD",
+    None,
+    [1.0],
+    np.arange(5.0),
+    1 + 2j,
+    10**400,
+    10**5000,
+    True,
+    object(),
+    Unspeakable(),
+    circle(),
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)
+def test_whatever_is_read_instead_of_a_number_is_a_bad_reading(config: CampaignConfig, value: object) -> None:
+    reading = Reading({"hardness": cast("Any", value), "mass": 1.0}, {"hardness": "HV"}, raw={"note": value})
+    told = outcome(reading, config, source="x", run="r1")
+    assert (told.kind, told.values, told.run) == (FailureKind.BAD_READING, {"mass": 1.0}, "r1")
+    assert "hardness is" in told.message
+    Outcome.model_validate_json(canonical_json(told.body()))
+    good = Reading(
+        {"hardness": 5.0}, {"hardness": "MPa"}, actual={"temperature": cast("Any", value)}, raw={"n": value}
+    )
+    told = outcome(good, config, source="x")
+    assert (told.status, told.values) == ("measured", {"hardness": 5.0})
+    Outcome.model_validate_json(canonical_json(told.body()))
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)
+def test_a_failure_keeps_its_kind_whatever_odd_thing_it_brings(config: CampaignConfig, value: object) -> None:
+    odd = cast("Any", value)
+    reading = Reading({"hardness": odd}, {"hardness": odd})
+    bounds = {"hardness": Bound(low=odd, high=3.0), "mass": odd}
+    failure = ExperimentFailed(FailureKind.OFF_RECIPE, odd, stage="measure", reading=reading, bounds=bounds)
+    for told in (
+        outcome(failure, config, source="x"),
+        answered(Answer("failed", failure=failure), config, source="x"),
+    ):
+        assert told is not None
+        assert (told.kind, told.stage) == (FailureKind.OFF_RECIPE, "measure")
+        Outcome.model_validate_json(canonical_json(told.body()))
+
+
+@pytest.mark.parametrize("parts", [(None, None, None, None), ([1], "a", 3, [2]), ({"hardness": 1}, 0, 0, 0)])
+def test_a_reading_whose_parts_are_none_is_a_failure_or_kept(
+    config: CampaignConfig, parts: tuple[object, ...]
+) -> None:
+    told = outcome(Reading(*cast("Any", parts)), config, source="x")
+    assert told.kind == (None if parts[0] == {"hardness": 1} else FailureKind.BAD_READING)
+    for what in (parts[1], parts):
+        told = outcome(cast("Any", what), config, source="x")
+        assert (told.kind, told.message.split(" ")[:3]) == ("bad_reading", ["the", "instrument", "gave"])
+    odd = answered(Answer("done", reading=cast("Any", parts)), config, source="x")
+    assert odd is not None
+    assert odd.kind == "bad_reading"
+
+
+def test_a_kind_of_failure_that_is_none_ends_as_a_bad_reading(config: CampaignConfig) -> None:
+    told = outcome(ExperimentFailed("melted", "it ran away", stage="set"), config, source="x")  # type: ignore[arg-type]
+    assert told.kind is FailureKind.BAD_READING
+    assert "it ran away" in told.message

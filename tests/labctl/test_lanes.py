@@ -1,6 +1,8 @@
 """Experiments side by side: how many run at once, what they share, and what stops one lane or all of them."""
 
 import json
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -12,13 +14,14 @@ import pytest
 
 from labctl.bench import Bench
 from labctl.campaign import Campaign
+from labctl.cli import main
 from labctl.config import CampaignConfig, CampaignModel, load_config
 from labctl.errors import RefusedError, RequestError
 from labctl.ledger import Entry, Ledger
-from labctl.proposal import Intent
+from labctl.proposal import Intent, recipe_key
 from labctl.state import fold
 from labctl.view import view_of
-from labctl_drivers.protocol import Answer, Attempt, ExperimentFailed, FailureKind, Reading, Recipe
+from labctl_drivers.protocol import Answer, Attempt, Bound, ExperimentFailed, FailureKind, Reading, Recipe
 
 Written = Callable[..., Path]
 
@@ -200,6 +203,48 @@ def test_needs_that_can_never_be_met_start_nothing(tmp_path: Path) -> None:
         assert (first.kind, first.stage, campaign.summary().cost) == ("aborted", "resources", None)
         assert "needs 9 rack slot, and there is 2; say under resources" in first.message
     assert floor.started == []
+
+
+def test_refusals_cost_nothing_of_the_budget_and_the_next_run_asks_again(tmp_path: Path) -> None:
+    floor = Floor(needs={"rack slot": 9})
+    with opened(tmp_path, floor, resources={"rack slot": 2}, lanes=1, experiments=4) as campaign:
+        summary = campaign.run()
+        assert (summary.status, len(campaign.state)) == ("halted", 2), summary
+        assert "2 experiments in a row were not begun and do not count: not started: " in summary.why
+        again = campaign.run()
+        assert (again.status, len(campaign.state)) == ("halted", 4)
+    floor.needs = {}
+    with opened(tmp_path, floor, resources={"rack slot": 2}, lanes=1, experiments=4) as campaign:
+        summary = campaign.run()
+        assert (summary.status, summary.measured, len(campaign.state)) == ("finished", 4, 8)
+        # The layout of the start lost none of its recipes.
+        keys = [recipe_key(e.proposal.recipe) for e in campaign.state]
+        assert keys[0] == keys[1] == keys[4]
+
+
+def test_a_door_that_is_still_open_costs_no_experiment(tmp_path: Path) -> None:
+    floor = Floor()
+    with opened(tmp_path, floor, lanes=1, experiments=2) as campaign:
+        floor.tripped["worker"] = "the door is open"
+        for _ in range(2):
+            assert campaign.run().status == "halted"
+            campaign.resume(by="Ada", because="looked, and left it open")
+        assert floor.started == []
+        floor.tripped.clear()
+        summary = campaign.run()
+        assert (summary.status, summary.measured) == ("finished", 2)
+        assert recipe_key(campaign.state["e0001"].proposal.recipe) == recipe_key(
+            campaign.state["e0003"].proposal.recipe
+        )
+
+
+def test_a_recipe_of_a_persons_own_is_carried_out_by_the_next_run(tmp_path: Path) -> None:
+    floor = Floor()
+    with opened(tmp_path, floor, experiments=2) as campaign:
+        own = campaign.expert({"x": 7.5})
+        assert campaign.run().measured == 2
+        assert campaign.state[own.id].status == "measured"
+        assert floor.started[0][1] == own.id
 
 
 def test_an_interlock_halts_until_a_person_resumes(tmp_path: Path) -> None:
@@ -418,3 +463,89 @@ def test_who_breaks_off_the_asking_finds_the_attempt_as_it_was(tmp_path: Path) -
         assert campaign.state["e0001"].status == "running"
     with opened(tmp_path, Floor(answer=lambda _: DONE), experiments=1) as campaign:
         assert campaign.run().measured == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_memory_that_was_made_anew_is_not_believed(
+    furnace_campaign: Written, monkeypatch: pytest.MonkeyPatch, *, lost: bool
+) -> None:
+    file = furnace_campaign()
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Campaign.open(file) as campaign:
+        monkeypatch.setattr(campaign._lanes, "start", dies)
+        with pytest.raises(KeyboardInterrupt):
+            campaign.run(experiments=1)
+    if lost:
+        shutil.rmtree(load_config(file).folder / "instruments")
+    with Campaign.open(file) as campaign:
+        campaign.run(experiments=1)
+        first = campaign.state["e0001"]
+        assert first.intents[0].memory is not None
+        assert len(first.intents) == 1
+        assert first.unsettled == lost
+        assert (first.status == "measured") != lost
+
+
+@pytest.mark.parametrize("odd", ["pipe", "folder"])
+def test_documents_that_are_no_file_are_refused_before_anything_starts(
+    furnace_campaign: Written, capfd: pytest.CaptureFixture[str], odd: str
+) -> None:
+    file = furnace_campaign()
+    folder = load_config(file).folder
+    folder.mkdir()
+    (os.mkfifo if odd == "pipe" else os.mkdir)(folder / "documents.jsonl")
+    for command in (["run", str(file)], ["mirror", str(file), "--tiled", str(folder / "catalog")]):
+        assert main(command) == 2
+        said = capfd.readouterr().err
+        assert "documents.jsonl" in said
+        assert "is a " in said
+        assert "Traceback" not in said
+
+
+class Odd(Worker):
+    """A worker on lane 1 that hands over what it should not."""
+
+    def __init__(self, floor: Floor, handed: object) -> None:
+        super().__init__(floor)
+        self.handed = handed
+
+    def start(self, attempt: Attempt) -> Generator[Any, Any, Any]:
+        reading = yield from super().start(attempt)
+        if self.name != "worker-1":
+            return reading
+        if isinstance(self.handed, Exception):
+            raise self.handed
+        return self.handed
+
+
+@pytest.mark.parametrize(
+    ("handed", "kind"),
+    [
+        (Reading({"y": "OVERLOAD"}, {}), "bad_reading"),  # type: ignore[dict-item]
+        (
+            ExperimentFailed(
+                FailureKind.OFF_RECIPE,
+                5,  # type: ignore[arg-type]
+                stage="measure",
+                reading=Reading({"y": "abc"}, {}),  # type: ignore[dict-item]
+                bounds={"y": Bound(low="a")},  # type: ignore[arg-type]
+            ),
+            "off_recipe",
+        ),
+        (None, "bad_reading"),
+    ],
+)
+def test_what_one_instrument_hands_over_breaks_off_no_other_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handed: object, kind: str
+) -> None:
+    monkeypatch.setitem(globals(), "Worker", lambda floor: Odd(floor, handed))
+    floor = Floor(seconds=lambda experiment: 0.0 if experiment == "e0001" else 0.1)
+    with opened(tmp_path, floor, experiments=4) as campaign:
+        campaign.run()
+        first, second = campaign.state["e0001"].outcomes[0], campaign.state["e0002"].outcomes[0]
+        assert (first.kind, second.status) == (kind, "measured")
+    with opened(tmp_path, floor, experiments=4) as campaign:
+        assert campaign.summary().status in ("finished", "halted", "open")

@@ -167,9 +167,8 @@ def test_the_command_settles_and_status_says_what_waits_for_a_person(
     assert main(["status", str(unknown)]) == 0
     said = capsys.readouterr().out
     assert "what became of e0002" in said
-    assert "labctl settle CAMPAIGN.yaml EXPERIMENT --as measured|failed|never --by NAME" in " ".join(
-        said.split()
-    )
+    # A terminal may break the line anywhere.
+    assert f"`labctlsettle{unknown}e0002--asmeasured|failed|never--byNAME`" in "".join(said.split())
     assert settle(str(unknown), "e2", "hardness=128", "--as", "measured", "--by", "Ada") == 0
     assert "e0002 settled as measured" in capsys.readouterr().out
     assert settle(str(unknown), "e3", "--as", "never", "--by", "Ada", "--json") == 0
@@ -188,9 +187,9 @@ def test_the_command_resumes_and_status_says_how(unknown: Path, capsys: pytest.C
         halt = Halt(lane="lane-1", instrument="furnace", reason="door: it is open")
         campaign._append(Entry("halt", halt.body(), "e0001", 1))
     assert main(["status", str(unknown)]) == 1
-    said = " ".join(capsys.readouterr().out.split())
-    assert "halted: furnace was stopped by interlock door: it is open" in said
-    assert "labctl resume CAMPAIGN.yaml --by NAME --because TEXT" in said
+    said = "".join(capsys.readouterr().out.split())
+    assert "halted:furnacewasstoppedbyinterlockdoor:itisopen" in said
+    assert f"`labctlresume{unknown}--byNAME--becauseTEXT`" in said
     assert main(["run", str(unknown)]) == 1
     with Campaign.open(unknown) as campaign:
         assert [e.status for e in campaign.state] == ["measured", "failed", "running"]

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from labctl.proposal import Predicted
-from labctl.stopping import chance_of_better, failures_in_a_row, stagnation, target_reached, why_to_stop
+from labctl.state import MOST_REFUSALS
+from labctl.stopping import (
+    budgeted,
+    chance_of_better,
+    failures_in_a_row,
+    stagnation,
+    target_reached,
+    why_to_stop,
+)
 from labctl.view import View
 
 GOALS: dict[str, dict[str, Any]] = {
@@ -344,3 +352,73 @@ def test_an_ended_campaign_says_so_while_results_are_awaited(
     assert halted.status == "halted"
     assert halted.why.startswith("2 experiments in a row failed")
     assert halted.why.endswith("; 1 experiment has no result yet")
+
+
+def refused(came: Callable[..., Any], stage: str, message: str, kind: str = "aborted") -> object:
+    return came(kind, told={"stage": stage, "message": message})
+
+
+def test_what_was_never_begun_is_no_experiment_of_the_budget(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    rows = [
+        (asked({"x": 1}), refused(came, "guard", "not started: x may not jump")),
+        (asked({"x": 1}), came(y=1.0)),
+        (asked({"x": 2}), refused(came, "interlock", "interlock door")),
+        (asked({"x": 3}), refused(came, "check", "no open environment", "instrument_fault")),
+        (asked({"x": 4}), refused(came, "process", "it broke", "instrument_fault")),
+    ]
+    assert budgeted(view_from(campaign(retries={"instrument_fault": 1}), rows).state) == 3
+    view = view_from(campaign(retries={"instrument_fault": 0}), rows)
+    assert budgeted(view.state) == 2
+    assert [e.id for e in view.state if e.never_begun] == ["e0001", "e0003", "e0004"]
+    assert why(view, 3) is None
+    assert why(view, 2) == ("finished", "the budget of 2 experiments is spent")
+    # Their recipes may be proposed again; what was measured need not be.
+    assert set(view.state.tried.values()) == {2}
+    assert view.state.tries({"x": 1}) == 1
+
+
+def test_attempts_that_end_before_anything_moves_halt_the_campaign(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    def told(*outcomes: object) -> View:
+        rows = [(asked({"x": x}), outcome) for x, outcome in enumerate(outcomes)]
+        return view_from(campaign(budget={"failures_in_a_row": 3}), rows)
+
+    jump, hot = (refused(came, "guard", f"not started: {why}") for why in ("x may not jump", "x is too hot"))
+    gone = refused(came, "check", "nobody answers", "instrument_fault")
+    broke = refused(came, "queue", "broken off by SIGINT")
+    assert why(told(jump)) is None
+    assert why(told(jump, came(y=1.0), jump)) is None
+    assert why(told(jump, hot)) is None
+    assert why(told(gone, gone)) is None
+    assert why(told(broke, broke, broke)) is None
+    twice = told(came(y=1.0), jump, jump)
+    reason = "not begun and do not count: not started: x may not jump"
+    mend = "mend it, and then `labctl run campaign.yaml`"
+    assert why(twice) == ("halted", f"2 experiments in a row were {reason}; {mend}")
+    assert (why(told(jump, hot, jump)) or "")[0] == "halted"
+    assert (why(told(gone, gone, gone)) or "")[0] == "halted"
+    # Another run begins anew, and these are no failures of the instrument either.
+    assert why_to_stop(twice.config, twice.state, 9, since=twice.state.seq) is None
+    later = told(gone, gone, gone)
+    assert why_to_stop(later.config, later.state, 9, since=later.state.seq) is None
+
+
+def test_a_rule_does_not_count_what_was_never_begun(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    told = campaign(stop=[{"failure_rate": 0.5, "last": 2}])
+    jump = refused(came, "guard", "not started: x may not jump")
+    rows = [(asked({"x": 0}), came(y=1.0)), (asked({"x": 1}), came(y=2.0)), (asked({"x": 2}), jump)]
+    assert why(view_from(told, rows)) is None
+
+
+def test_a_recipe_that_is_refused_each_time_is_left_alone_in_the_end(
+    view_from: Callable[..., View], asked: Callable[..., Any], came: Callable[..., Any]
+) -> None:
+    hot = refused(came, "guard", "not started: x is too hot")
+    times = range(1, MOST_REFUSALS + 1)
+    tried = [len(view_from(campaign(), [(asked({"x": 9}), hot)] * n).state.tried) for n in times]
+    assert tried == [0] * (MOST_REFUSALS - 1) + [1]

@@ -51,6 +51,11 @@ class Remembers(Protocol):
         ...
 
 
+def device_need(thing: str) -> str:
+    """Under which name a device is reserved, of which there is only one."""
+    return f"device {thing}"
+
+
 class Adapted(ABC):
     """An instrument made of objects of the lab's own.
 
@@ -80,10 +85,21 @@ class Adapted(ABC):
         self._objects = objects
         self._rules = rules
         self._kinds = kinds
-        self._needs = dict(needs)
+        # Two lanes that name one device never drive it at once, whatever else they share.
+        self._needs = {**needs, **dict.fromkeys(map(device_need, objects.things), 1)}
         self._memory = Memory(surroundings.folder, name)
         self._running: str | None = None
         self._teller: Any = None
+
+    @property
+    def things(self) -> Mapping[str, Any]:
+        """By name without its parts, each device that the campaign file names; None where it is made anew."""
+        return self._objects.things
+
+    @property
+    def memory_id(self) -> str | None:
+        """Which memory of attempts this is; another one is not believed where it says ``never``."""
+        return self._memory.id
 
     @abstractmethod
     def _carry_out(self, attempt: Attempt, told: Mapping[str, Any]) -> Generator[Any, Any, Reading]:
@@ -165,7 +181,7 @@ class Adapted(ABC):
         self._memory.close()
 
     def needs(self, recipe: Recipe) -> Mapping[str, int]:  # noqa: ARG002 - the same for every recipe
-        """The shared things that one attempt takes, as the campaign file says."""
+        """The shared things that one attempt takes: what the campaign file says, and each device it names."""
         return self._needs
 
     def ramps(self, recipe: Recipe) -> Mapping[str, Ramp]:  # noqa: ARG002 - the same for every recipe

@@ -14,6 +14,22 @@ from labctl_drivers.verdict import sentence
 _WORD = r"[A-Za-z][A-Za-z0-9_]*"
 _NAME = re.compile(rf"({_WORD}(?:\.{_WORD})*):({_WORD})((?:\.{_WORD})*)", re.ASCII)
 
+_NO_OBJECT = (
+    ModuleType,
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    Path,
+    type(None),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -96,12 +112,13 @@ def _module(name: str, place: str, folder: Path | None) -> ModuleType:
 
 
 def _own(module: ModuleType) -> list[str]:
-    """What a module makes itself, and has not imported."""
+    """What a module makes itself that may be an object or a plan, and has not imported."""
     names = [name for name in vars(module) if not name.startswith("_")]
     return sorted(
         name
         for name in names
-        if not isinstance(found := getattr(module, name), ModuleType)
+        if not isinstance(found := getattr(module, name), _NO_OBJECT)
+        and not (isinstance(found, type) and issubclass(found, BaseException))
         and (getattr(found, "__module__", None) == module.__name__ or not callable(found))
     )
 

@@ -58,6 +58,11 @@ class Objects:
         """Whether every object is connected."""
         return len(self._by_name) == len(self._named)
 
+    @property
+    def things(self) -> Mapping[str, Any]:
+        """By name without its parts, each device that is named as a whole; None where it is made later."""
+        return {one.base: None if _makes(one.found) else one.found for _, one in self._named.values()}
+
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever the lab's object is
         """The object of a name."""
         return self._by_name[name]

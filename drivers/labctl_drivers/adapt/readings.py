@@ -60,10 +60,15 @@ def key_among(keys: DataKeys, key: str | None, *, device: str, name: str, place:
     if found is not None:
         return found
     if key is not None:
-        raise ValueError(f"{place}: {device} reads no {key!r}; {meant(key, list(keys))}")
+        raise ValueError(f"{place}: {device} reads no {key!r}; {meant(key, _short(keys, device))}")
     if len(keys) == 1:
         return next(iter(keys))
     raise ValueError(f"{place}: is needed, for {device} reads {', '.join(keys) or 'nothing'}; choose one")
+
+
+def _short(keys: DataKeys, device: str) -> list[str]:
+    """The keys as they serve in every lane: without the device's own name before them."""
+    return [key.removeprefix(f"{device}-").removeprefix(f"{device}_") or key for key in keys]
 
 
 def refuse_other_unit(keys: DataKeys, key: str, unit: str, described_as: str | None, place: str) -> None:

@@ -82,6 +82,11 @@ class EpicsFurnaceInstrument:
         """Say what is missing from a recipe, or wrong with its kind of values."""
         return problem_of(recipe, self._rules, self.name)
 
+    @property
+    def memory_id(self) -> str | None:
+        """Which memory of attempts this is; another one is not believed where it says ``never``."""
+        return self._memory.id
+
     def needs(self, recipe: Recipe) -> Mapping[str, int]:  # noqa: ARG002 - the same for every recipe
         """The furnace itself: lanes that share a controller take turns."""
         return {f"furnace at {self.address} {self.settings.prefix}": 1}

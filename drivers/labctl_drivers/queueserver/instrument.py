@@ -137,6 +137,11 @@ class QueueServer:
         self._memory.close()
 
     @property
+    def memory_id(self) -> str | None:
+        """Which memory of attempts this is; another one is not believed where it says ``never``."""
+        return self._memory.id
+
+    @property
     def _asked(self) -> Manager:
         if self._manager is None:
             raise ManagerError(f"{self.name} is not connected")
@@ -181,21 +186,36 @@ class QueueServer:
                 return
             except ManagerError as error:
                 self._running = None
-                if manager.obstacle() is not None:
-                    continue  # somebody else was quicker
+                if not self._is_free():
+                    continue  # somebody else was quicker, or the environment was closed meanwhile
                 raise ExperimentFailed(FailureKind.INSTRUMENT_FAULT, str(error), stage="check") from error
             return
 
     def _until_free(self) -> None:
-        """Wait until the server could begin a plan."""
+        """Wait until the server could begin a plan.
+
+        Others take as long as they need; for an answer and an open environment there is a time limit. Nothing
+        is noted of the attempt before, so that one that fails here was never begun.
+        """
+        out_of_order_since: float | None = None
         while True:
             try:
-                obstacle = self._asked.obstacle()
+                if self._asked.obstacle() is None:
+                    return
+                out_of_order_since = None
             except ManagerError as error:
-                raise ExperimentFailed(FailureKind.INSTRUMENT_FAULT, str(error), stage="check") from error
-            if obstacle is None:
-                return
+                now = time.monotonic()
+                out_of_order_since = out_of_order_since or now
+                if now - out_of_order_since > self._settings.environment_s:
+                    message = f"waited {self._settings.environment_s:g} s: {error}"
+                    raise ExperimentFailed(FailureKind.INSTRUMENT_FAULT, message, stage="connect") from error
             self._wait_or_leave()
+
+    def _is_free(self) -> bool:
+        try:
+            return self._asked.obstacle() is None
+        except ManagerError:
+            return False
 
     def _await(self, mark: str) -> Found:
         """Wait until the plan stands in the history; a server that does not answer is asked again."""

@@ -59,11 +59,15 @@ class Manager:
         """Why no plan can be begun at this moment, or None; ends by itself where others use the server.
 
         Raises:
-            ManagerError: it does not answer, or no environment is open, which only a person can mend.
+            ManagerError: it does not answer, as while it restarts, or no environment is open, which a person
+                has to open.
         """
         status = self._ask("status")
         if not status.get("worker_environment_exists"):
-            raise ManagerError(f"the queue server at {self._control} has no open environment; open it")
+            raise ManagerError(
+                f"the queue server at {self._control} has no open environment; open it with "
+                "`qserver environment open`"
+            )
         state = status.get("manager_state")
         return None if state == "idle" else f"the queue server is {state}"
 

@@ -22,6 +22,7 @@ _KEYS = (
     "failures",
     "group",
     "patience",
+    "environment_timeout",
 )
 
 
@@ -42,6 +43,8 @@ class QueueSettings:
         kinds: by name of an exception of the worker's code, the kind of failure that it stands for.
         group: the user group that the plan is submitted for.
         patience_s: how long to wait for the documents of a plan that has ended.
+        environment_s: how long to wait, before a plan is handed over, for a server that does not answer and
+            for its worker's environment to be opened.
     """
 
     plan: str
@@ -56,6 +59,7 @@ class QueueSettings:
     kinds: Mapping[str, FailureKind]
     group: str
     patience_s: float
+    environment_s: float
 
 
 def settings_of(options: Mapping[str, Any]) -> QueueSettings:
@@ -96,4 +100,5 @@ def settings_of(options: Mapping[str, Any]) -> QueueSettings:
         kinds=kinds_of(top.part("failures")),
         group=top.text("group", "primary"),
         patience_s=top.seconds("patience", "10 s"),
+        environment_s=top.seconds("environment_timeout", "60 s"),
     )

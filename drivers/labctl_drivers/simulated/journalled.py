@@ -155,6 +155,11 @@ class Journalled(ABC, Generic[C]):
         if self._loop is not None and self._loop.is_running():
             asyncio.run_coroutine_threadsafe(self._make_safe(), self._loop).result(_STOP_S)
 
+    @property
+    def memory_id(self) -> str | None:
+        """Which memory of attempts this is; another one is not believed where it says ``never``."""
+        return self._memory.id
+
     def interlocks(self) -> Mapping[str, Callable[[], str | None]]:
         """By name, a quick look that says why the instrument must stop now, or None."""
         return {

@@ -134,11 +134,13 @@ def read(path: Path) -> Mapping[str, str]:
     Raises:
         PanelError: it cannot be understood.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise PanelError(f"{path}: is no regular file; remove it")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PanelError(f"{path}: cannot be read as a panel ({error}); remove the file") from error
     return _checked(content, str(path))
 
@@ -165,6 +167,6 @@ def _checked(content: object, where: str) -> Mapping[str, str]:
     if not isinstance(content, Mapping):
         raise PanelError(f"{where}: a panel is a mapping from devices to faults; remove the file")
     for device, fault in content.items():
-        if not isinstance(device, str) or fault not in _KNOWN:
+        if not isinstance(device, str) or not isinstance(fault, str) or fault not in _KNOWN:
             raise PanelError(f"{where}: {device}: {fault!r} is not one of {', '.join(sorted(_KNOWN))}")
     return dict(content)

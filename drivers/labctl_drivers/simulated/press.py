@@ -125,6 +125,11 @@ class Press:
             return Answer("failed", failure=result)
         return Answer("done", reading=result)
 
+    @property
+    def memory_id(self) -> str | None:
+        """Which memory of attempts this is; another one is not believed where it says ``never``."""
+        return self._memory.id
+
     def stop(self) -> None:
         """A press that is let go opens by its spring."""
 

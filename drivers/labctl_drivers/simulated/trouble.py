@@ -10,6 +10,11 @@ _LOOK_S = 0.02
 _STANDS_STILL = ("stuck", "hung")
 
 
+def gone(device: str) -> str:
+    """What is said of a device whose connection is gone."""
+    return f"the connection to the {device} is gone; check its cable and switch"
+
+
 class Trouble:
     """The troubles of one device: what a person has switched on the panel, or what this attempt was fated.
 
@@ -51,4 +56,4 @@ class Trouble:
 
     def _reach(self) -> None:
         if self.now() == "dropped":
-            raise ConnectionError(f"the connection to the {self.device} is gone; check its cable and switch")
+            raise ConnectionError(gone(self.device))

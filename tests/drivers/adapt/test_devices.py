@@ -331,7 +331,11 @@ def test_needs_ramps_and_interlocks_are_handed_on(
     options["settings"]["temperature"]["ramp"] = "10 K/min"
     instrument = built(options)
     lane.connect(instrument)
-    assert instrument.needs({}) == {"rack slot": 2}
+    assert instrument.needs({}) == {
+        "rack slot": 2,
+        f"device {module}:Oven": 1,
+        f"device {module}:Tester": 1,
+    }
     assert instrument.ramps({})["temperature"].speed == 10.0
     assert instrument.interlocks()["door"]() == "the door is open"
 
@@ -352,7 +356,7 @@ CONNECT = [
     ),
     (
         {"readings": {"h": {"object": "{m}:Tester", "key": "hardnes"}}},
-        "readings.h.key: Tester reads no 'hardnes'; did you mean Tester-hardness",
+        "connect devices: readings.h.key: Tester reads no 'hardnes'; did you mean hardness? allowed are ",
     ),
     (
         {"readings": {"h": {"object": "{m}:Tester", "key": "hardness", "unit": "mm"}}},

@@ -43,6 +43,12 @@ def test_what_cannot_be_found_is_said(
         find(name.format(m=module), "here", tmp_path)
 
 
+def test_only_what_may_be_an_object_is_offered(lab: Callable[[str], str], tmp_path: Path) -> None:
+    module = lab("class Jammed(Exception):\n    pass\nPORT, LINES = 'ASRL3', [1]\nspare = Oven('spare')\n")
+    with pytest.raises(ValueError, match=r"allowed are Oven, Tester, spare$"):
+        find(f"{module}:Ovn", "here", tmp_path)
+
+
 def test_what_breaks_the_import_is_told_with_its_cause(lab: Callable[[str], str], tmp_path: Path) -> None:
     for source, cause in (
         ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),

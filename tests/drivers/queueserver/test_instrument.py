@@ -324,15 +324,61 @@ def test_a_server_killed_in_the_middle_does_not_run_the_plan_again(
 
 
 def test_without_an_environment_nothing_moves(make: Made, lane: Lane, server: Server, view: View) -> None:
-    bench = make()
+    bench = make(environment_timeout="0.5 s")
     lane.connect(bench)
     before = len(server.acts())
     view("environment_close")
     _wait(lambda: not view("status")["worker_environment_exists"])
     finished = lane.run(bench, attempt("closed/1"))
     assert finished.failure is not None
-    assert (finished.failure.kind, finished.failure.stage) == ("instrument_fault", "check")
-    assert "has no open environment; open it" in finished.failure.message
+    assert (finished.failure.kind, finished.failure.stage) == ("instrument_fault", "connect")
+    assert finished.failure.message == (
+        f"waited 0.5 s: the queue server at {server.control} has no open environment; open it with "
+        "`qserver environment open`"
+    )
+    assert bench.ask("closed/1").state == "never"
+    assert finished.suspect is None
     server.open_environment()
     assert lane.run(bench, attempt("closed/2")).reading is not None
     assert len(server.acts()) == before + 1
+
+
+def test_it_waits_for_a_manager_that_restarts_and_for_its_environment(
+    make: Made, lane: Lane, server: Server, view: View
+) -> None:
+    bench = make()
+    lane.connect(bench)
+    before = len(server.acts())
+    server.kill("manager")
+    future = lane.submit(bench, attempt("restart/1"))
+    server.start_manager()
+    _wait(view.reached)
+    assert not view("status")["worker_environment_exists"]
+    # It has met the open question, and waits.
+    threading.Event().wait(1.0)
+    assert not future.done()
+    assert len(server.acts()) == before
+    server.open_environment()
+    finished = future.result(60)
+    assert finished.failure is None
+    assert finished.reading is not None
+    assert len(server.acts()) == before + 1
+
+
+def test_an_attempt_that_waits_for_an_environment_can_be_broken_off(
+    make: Made, lane: Lane, server: Server, view: View
+) -> None:
+    bench = make()
+    lane.connect(bench)
+    before = len(server.acts())
+    view("environment_close")
+    _wait(lambda: not view("status")["worker_environment_exists"])
+    future = lane.submit(bench, attempt("left/1"))
+    _wait(lambda: lane.abort("nobody opens it"))
+    finished = future.result(20)
+    assert finished.failure is not None
+    assert (finished.failure.kind, finished.failure.message) == ("aborted", "nobody opens it")
+    assert finished.suspect is None
+    server.open_environment()
+    assert bench.ask("left/1").state == "never"
+    assert len(server.acts()) == before

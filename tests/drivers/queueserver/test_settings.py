@@ -21,6 +21,7 @@ def test_what_is_left_out_has_a_sensible_default() -> None:
     assert settings.control == "tcp://localhost:60615"
     assert settings.arguments == {"temperature": "temp", "quench": "quench"}
     assert (settings.stream, settings.group, settings.fixed) == ("primary", "primary", {})
+    assert (settings.patience_s, settings.environment_s) == (10.0, 60.0)
 
 
 def test_it_is_built_without_a_server_and_says_what_it_knows() -> None:
@@ -46,6 +47,7 @@ def test_it_is_built_without_a_server_and_says_what_it_knows() -> None:
         ({"readings": {"h": {"kee": "x"}}}, "readings.h.kee: there is no such option"),
         ({"failures": {"Cracked": "broken"}}, "failures.Cracked: 'broken' is no kind of failure"),
         ({"patience": "soon"}, "patience: must be a time"),
+        ({"environment_timeout": "60"}, "environment_timeout: must be a time"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], says: str) -> None:

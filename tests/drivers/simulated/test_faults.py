@@ -66,7 +66,8 @@ def test_every_device_can_lose_its_connection_and_gets_it_back(
     assert failure is not None
     assert failure.kind is K.INSTRUMENT_FAULT
     assert f"the connection to the {device} is gone" in failure.message
-    assert instrument.ask("k1").state == "failed"
+    # The workshop looks at all its devices before it takes a crucible, so that nothing was begun.
+    assert instrument.ask("k1").state == ("failed" if kind == "furnace" else "never")
     instrument.panel.switch(device, None)
     assert lane.run(instrument, tried(attempt, instrument, "k2")).reading is not None
 

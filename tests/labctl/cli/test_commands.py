@@ -526,3 +526,45 @@ def test_a_campaign_goes_on_when_nobody_reads_what_it_says(
     os.close(writer)
     assert ran.returncode in ((0,) if closed == "stderr" else (1, 141))
     assert labctl("status", file, "--json").json["experiments"] == 6
+
+
+def test_status_says_what_to_do_where_a_controller_died(labctl: Labctl, furnace_campaign: Written) -> None:
+    file = furnace_campaign("left open")
+    labctl("run", file, "--experiments", "1")
+    with Ledger.write(file.with_suffix(".lab") / "ledger.sqlite") as ledger:
+        told = {e.kind: json.loads(e.body) for e in ledger.events()}
+        for kind, attempt in (("proposal", 0), ("decision", 0), ("intent", 1)):
+            ledger.append(kind, told[kind], experiment="e0002", attempt=attempt)
+    said = labctl("status", file)
+    assert said.code == 0
+    where = "".join(f"e0002: `labctl run {shlex.quote(str(file))}` asks it".split())
+    assert "no controller runs, and the instrument may still be at work" in " ".join(said.out.split())
+    assert where in "".join(said.out.split())
+    assert "e0002 is begun: " in said.out
+    with Ledger.write(file.with_suffix(".lab") / "ledger.sqlite"):
+        busy = labctl("status", file).out
+    assert "a controller is at work on it" in busy
+    assert "e0002 is running: " in busy
+
+
+def test_a_recipe_of_ones_own_waits_for_the_instrument(labctl: Labctl, furnace_campaign: Written) -> None:
+    file = furnace_campaign("own")
+    recipe = ["--recipe", "temperature=181", "--recipe", "hold_time=61", "--recipe", "quench=water"]
+    said = labctl("propose", file, *recipe)
+    assert f"`labctl run {shlex.quote(str(file))}` carries it out" in said.out
+    labctl("run", file, "--experiments", "1")
+    with Ledger.read(file.with_suffix(".lab") / "ledger.sqlite") as ledger:
+        assert next(e.experiment for e in ledger.events() if e.kind == "intent") == "e0001"
+
+
+def test_a_recipe_of_ones_own_beyond_the_limits_is_told_which(
+    labctl: Labctl, furnace_campaign: Written
+) -> None:
+    file = furnace_campaign("beyond")
+    limits = json.loads((file.parent / "limits.yaml").read_text())
+    limits["limits"]["temperature"]["high"] = 150
+    (file.parent / "limits.yaml").write_text(json.dumps(limits))
+    recipe = ["--recipe", "temperature=181", "--recipe", "hold_time=61", "--recipe", "quench=water"]
+    why = one_sentence(labctl("propose", file, *recipe), 2)
+    assert "temperature" in why
+    assert "150" in why

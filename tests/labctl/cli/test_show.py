@@ -47,7 +47,7 @@ def test_status_says_what_bounds_settle_and_what_they_leave_open(
     ]
     text = said(view_from(ONE, rows))
     assert "best better than 52 MPa in e0002; 1 result beyond the scale may be better" in text
-    assert "limits 2 of 4 results break a limit" in text
+    assert "outcome limits 2 of 4 results break a limit" in text
     assert (
         "beyond 3 results of s lie beyond 52 MPa: what measures it ends there, and which of them is" in text
     )

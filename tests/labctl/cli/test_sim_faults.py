@@ -1,6 +1,7 @@
 """The panel of simulated instruments, as a person uses it from a second terminal."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from labctl.campaign import Campaign
 from labctl.cli import main
+from labctl.config import load_config
 from labctl.starter import configs_folder
 from labctl_drivers.protocol import FailureKind
 
@@ -123,3 +125,22 @@ def test_a_running_campaign_meets_the_fault_and_the_refill(tmp_path: Path, labct
     code, out, _ = labctl("sim", "refill", file, "--folder", folder)
     assert (code, out) == (0, "a full rack is in: 24 crucibles\n")
     assert as_json(labctl("sim", "panel", file, "--folder", folder, "--json"))["crucibles_left"] == 24
+
+
+@pytest.mark.parametrize("odd", ["pipe", "folder", '{"furnace": ["stuck"]}', "[" * 100_000])
+def test_a_panel_that_is_none_is_told_in_a_sentence(
+    furnace_campaign: Written, labctl: Labctl, odd: str
+) -> None:
+    file = furnace_campaign()
+    panel = load_config(file).folder / "instruments" / "panel.json"
+    panel.parent.mkdir(parents=True)
+    if odd == "pipe":
+        os.mkfifo(panel)
+    elif odd == "folder":
+        panel.mkdir()
+    else:
+        panel.write_text(odd)
+    code, _, said = labctl("sim", "panel", file)
+    assert code == 2
+    assert "panel.json" in said
+    assert "Traceback" not in said

@@ -8,6 +8,7 @@ from labctl_drivers.protocol import Attempt, Json, Ramp, Recipe, Surroundings
 from labctl_drivers.simulated.journalled import Journalled, refused, stop_all
 from labctl_drivers.simulated.panel import common_folder
 from labctl_drivers.simulated.rack import RESOURCE, Rack
+from labctl_drivers.simulated.trouble import Trouble, gone
 from labctl_drivers.simulated.workshop.physics import ELEMENTS, ROOM_C, Alloy, masses
 from labctl_drivers.simulated.workshop.settings import WorkshopSettings
 
@@ -20,6 +21,7 @@ SLOWEST, FASTEST = 0.1, 1e6
 """Cooling rates that the moulds and wheels of the workshop give, K/s."""
 _MELT_S, _ANNEAL_S = 300.0, 600.0
 _WHOLE, _ROUNDING = 100.0, 0.1
+_DEVICES = ("robot", "balance", "furnace", "caster", "oven", "diffractometer", "tester")
 _LIARS = ("balance", "furnace", "diffractometer", "tester")
 
 
@@ -62,7 +64,6 @@ class Workshop(Journalled["Course"]):
         from ophyd_async.core import init_devices  # noqa: PLC0415 - see above
 
         from labctl_drivers.simulated.clock import Clock  # noqa: PLC0415 - see above
-        from labctl_drivers.simulated.trouble import Trouble  # noqa: PLC0415 - see above
         from labctl_drivers.simulated.workshop import devices  # noqa: PLC0415 - see above
 
         troubles: list[Trouble] = []
@@ -84,8 +85,8 @@ class Workshop(Journalled["Course"]):
         self._troubles = troubles
 
     def check(self, recipe: Recipe) -> str | None:
-        """Say what is wrong with a recipe, or that the rack is empty."""
-        problem = super().check(recipe)
+        """Say what is wrong with a recipe, which device is gone, or that the rack is empty."""
+        problem = super().check(recipe) or self._gone()
         if problem is None and not self.rack.left():
             problem = "the rack is empty; put in a full one and say so with `labctl sim refill CAMPAIGN.yaml`"
         return problem
@@ -123,9 +124,16 @@ class Workshop(Journalled["Course"]):
     def _detail(self, attempt: Attempt) -> Mapping[str, Json]:
         """Take the crucible; its number and who lies today decide the course, and are kept with it."""
         self._order(attempt)
+        cut_off = self._gone()
+        if cut_off is not None:  # the robot need not take a crucible to learn it
+            raise refused(cut_off)
         taken = self.rack.take(attempt.key)
         lying = [device for device in _LIARS if self.panel.fault(device) == "lying"]
         return {"number": taken.number, "rack": taken.load, "slot": taken.slot, "lying": lying}
+
+    def _gone(self) -> str | None:
+        """Which device is known to be out of reach before anything moves."""
+        return next((gone(device) for device in _DEVICES if self.panel.fault(device) == "dropped"), None)
 
     def _course(self, attempt: Attempt, detail: Mapping[str, Json]) -> "Course":
         from labctl_drivers.simulated.workshop.course import follow  # noqa: PLC0415 - scipy, for the fit

@@ -176,6 +176,24 @@ def test_a_recipe_it_cannot_set_takes_no_crucible(
     assert (made.ask("k1").state, made.rack.left()) == ("never", 24)
 
 
+@pytest.mark.parametrize(
+    "device", ["robot", "balance", "furnace", "caster", "oven", "diffractometer", "tester"]
+)
+def test_a_device_that_is_known_to_be_gone_costs_no_crucible(device: str, carry_out: CarryOut) -> None:
+    made = workshop()
+    made.panel.switch(device, "dropped")
+    says = f"the connection to the {device} is gone; check its cable and switch"
+    assert made.check(GLASS) == says
+    failure = carry_out(made).failure
+    assert failure is not None
+    assert (failure.kind, failure.stage, failure.message) == (K.INSTRUMENT_FAULT, "check", says)
+    assert (made.ask("k1").state, made.rack.left()) == ("never", 24)
+    made.panel.switch(device, None)
+    assert made.check(GLASS) is None
+    assert carry_out(made).reading is not None
+    assert made.rack.left() == 23
+
+
 def test_an_empty_rack_is_said_and_a_full_one_goes_on(carry_out: CarryOut) -> None:
     made = workshop(slots=2)
     for key in ("k1", "k2"):
@@ -219,7 +237,8 @@ def test_lanes_share_the_rack_and_the_panel_and_nothing_else(tmp_path: Path, att
     failures = [finished.failure for finished in done if finished.failure is not None]
     assert len(readings) == len(failures) == 3
     assert all("connection to the oven" in failure.message for failure in failures)
-    assert first.rack.left() == second.rack.left() == 18
+    # The lane whose oven is gone has taken none.
+    assert first.rack.left() == second.rack.left() == 21
     assert len({reading.raw["slot"] for reading in readings}) == 3
     assert first.ask("lane-2/0").state == "never"
 
