@@ -114,7 +114,7 @@ def test_a_running_campaign_meets_the_fault_and_the_refill(tmp_path: Path, labct
             time.sleep(0.01)
         assert not done.wait(0.2)
         labctl("sim", "fault", file, "robot", "dropped", "--folder", folder)
-        # Tried again as often as a fault may be; once the connection is known to be gone that costs no crucible.
+        # Tried again as often as a fault may be; a connection known to be gone costs no crucible.
         assert done.wait(60)
         thread.join()
         (experiment,) = campaign.state
