@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def _class_z(unseen: Array, y: Array) -> Array | None:
     if _of_the_rarer(y) < FEWEST_OF_A_CLASS:
         return None
     # About so many trees had not seen a row; none of so few votes is no proof of impossibility.
-    votes = TREES / np.e
+    votes = TREES / math.e
     return class_z((np.clip(unseen, 0.0, 1.0) * votes + 0.5) / (votes + 1.0), y)
 
 
