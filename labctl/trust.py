@@ -15,9 +15,6 @@ from labctl.study import of_campaign
 if TYPE_CHECKING:
     from labctl_models.validation.candidates import Candidate
 
-if TYPE_CHECKING:
-    from labctl_models.validation.candidates import Candidate
-
 LOOP_CLUSTERS = (2, 3, 4, 5)
 USUAL_SURROGATE = "gp-ard"
 _AVERAGED_ROWS = 280
